@@ -1,0 +1,1 @@
+"""The plugins that ship with dnslb, registered through the same hooks as any other."""

@@ -1,0 +1,1 @@
+"""The command `dnslb`: one small module a subcommand."""

@@ -1,0 +1,1 @@
+"""The authoritative DNS server that answers from the `local` record manager."""

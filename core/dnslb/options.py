@@ -1,0 +1,397 @@
+"""Typed settings: a frozen dataclass says what may be written, and the configuration is held against it.
+
+The core's own settings and every plugin's options go through the same few functions, so that a mistake in
+either is reported in the same way, with the nearest key that exists. A plugin writes:
+
+    @dataclass(frozen=True)
+    class MyOptions:
+        server: str = option(help="host name or address of the API")
+        port: Port = option(443, help="its port")
+        token: Secret | None = option(None, help="the API token")
+
+and may raise ValueError in `__post_init__` for what no single field can tell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import os
+import re
+import stat
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from dnslb.errors import Problem
+from dnslb.records import Address, normalise_name, parse_address
+
+T = TypeVar("T")
+KeyPath = tuple[str | int, ...]
+
+
+def option(default: Any = MISSING, *, help: str) -> Any:
+    """A field of an options dataclass: required where `default` is left out. `help` is one line for people."""
+    return field(default=default, metadata={"help": help})
+
+
+class Secret:
+    """A password or key, which no log, repr or traceback shows; `reveal()` hands it out.
+
+    In a configuration it is written `env:NAME` or `file:PATH`, never as itself.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a kind of value is written.
+
+    Attributes:
+        noun: what it is called in an error: "a port (1 to 65535)".
+        convert: from the YAML value and the folder that relative paths start from; raises ValueError.
+        schema: the JSON Schema of what may be written.
+    """
+
+    noun: str
+    convert: Callable[[Any, Path], Any]
+    schema: Mapping[str, Any]
+
+
+# -- the forms ---------------------------------------------------------------------------------------------
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)"
+_DURATION = re.compile(rf"(?:{_DURATION_PART})+")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from a duration as Go writes it: `45s`, `1m30s`, `1.5h` (https://pkg.go.dev/time#ParseDuration).
+
+    Raises:
+        ValueError: it is not one, or has no unit, or is negative.
+    """
+    text = text.strip()
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration such as 30s or 1m30s")
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_DURATION_PART, text))
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest form that `parse_duration` reads back: 90 becomes `1m30s`."""
+    if seconds < 1 or seconds != int(seconds):
+        return f"{seconds:g}s"
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def _text(value: Any, _: Path) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} is a number here; put it in quotes")
+    raise _wrong(value, "text")
+
+
+def _boolean(value: Any, _: Path) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _wrong(value, "true or false")
+
+
+def _duration(value: Any, _: Path) -> float:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} has no unit; write {value}s for seconds")
+    raise _wrong(value, "a duration such as 30s or 1m30s")
+
+
+def _path(value: Any, base: Path) -> Path:
+    return base / Path(_text(value, base)).expanduser()
+
+
+def _secret(value: Any, base: Path) -> Secret:
+    # The value never goes into a message: somebody may have written the secret itself here.
+    kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind == "env" and rest:
+        secret = os.environ.get(rest, "")
+        if not secret:
+            raise ValueError(f"the environment variable {rest} is not set")
+        return Secret(secret)
+    if kind == "file" and rest:
+        return Secret(_read_secret(_path(rest, base)))
+    raise ValueError("a secret is written env:NAME or file:PATH, never as itself")
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO:
+            raise ValueError(f"{path} is open to every user of this host; chmod 600 it")
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not text") from None
+    if not secret:
+        raise ValueError(f"{path} is empty")
+    return secret
+
+
+def _parsed(parse: Callable[[str], Any]) -> Callable[[Any, Path], Any]:
+    return lambda value, base: parse(_text(value, base))
+
+
+def _wrong(value: Any, noun: str) -> ValueError:
+    return ValueError(f"{_show(value)} is not {noun}")
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def whole_number(low: int, high: int | None = None, noun: str = "a whole number") -> Form:
+    """Whole numbers from `low` to `high`, or without an upper end."""
+    span = f"{low} to {high}" if high is not None else f"{low} or more"
+
+    def convert(value: Any, _: Path) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _wrong(value, f"{noun} ({span})")
+        if value < low or (high is not None and value > high):
+            raise ValueError(f"{value} is not {noun} ({span})")
+        return value
+
+    bounds = {"minimum": low} | ({"maximum": high} if high is not None else {})
+    return Form(f"{noun} ({span})", convert, {"type": "integer", **bounds})
+
+
+def at_least(shortest: str) -> Form:
+    """Durations of `shortest` or more."""
+    low = parse_duration(shortest)
+
+    def convert(value: Any, base: Path) -> float:
+        seconds = _duration(value, base)
+        if seconds < low:
+            raise ValueError(f"{value} is too short; at least {shortest}")
+        return seconds
+
+    return Form(f"a duration of {shortest} or more", convert, _DURATION_SCHEMA)
+
+
+_DURATION_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": r"^([0-9.]+(ns|us|ms|s|m|h))+$"}
+_TEXT: Mapping[str, Any] = {"type": "string"}
+
+Count = Annotated[int, whole_number(1)]
+Port = Annotated[int, whole_number(1, 65535, "a port")]
+Seconds = Annotated[float, Form("a duration", _duration, _DURATION_SCHEMA)]
+DomainName = Annotated[str, Form("a domain name", _parsed(normalise_name), _TEXT)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_FORMS: dict[Any, Form] = {
+    str: Form("text", _text, _TEXT),
+    bool: Form("true or false", _boolean, {"type": "boolean"}),
+    int: whole_number(0),
+    Path: Form("a path", _path, _TEXT),
+    Secret: Form("env:NAME or file:PATH", _secret, {"type": "string", "pattern": "^(env|file):.+$"}),
+    Address: Form("an IP address", _parsed(parse_address), _TEXT),
+    Network: Form("a network such as 10.0.0.0/8", _parsed(ipaddress.ip_network), _TEXT),
+}
+
+
+def form_of(annotation: Any) -> Form:
+    """The form of the values of a type annotation.
+
+    Known are: str, bool, int, Path, Secret, addresses, networks, the annotated types of this module,
+    Literal, `X | None`, `tuple[X, ...]` (a list) and `dict[str, X]`.
+
+    Raises:
+        TypeError: the annotation is not one of them.
+    """
+    if annotation in _FORMS:
+        return _FORMS[annotation]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        own = [extra for extra in arguments[1:] if isinstance(extra, Form)]
+        return own[0] if own else form_of(arguments[0])
+    if origin is Literal:
+        return _one_of(arguments)
+    if origin in (typing.Union, types.UnionType) and type(None) in arguments:
+        present = [argument for argument in arguments if argument is not type(None)]
+        return form_of(typing.Union[tuple(present)])  # noqa: UP007
+    if origin is tuple and arguments[1:] == (...,):
+        return _list_of(form_of(arguments[0]))
+    if origin is dict and arguments[0] is str:
+        return _mapping_of(form_of(arguments[1]))
+    raise TypeError(f"an option cannot be of type {annotation}; see dnslb.options.form_of")
+
+
+def _one_of(choices: tuple[Any, ...]) -> Form:
+    noun = "one of " + ", ".join(map(str, choices))
+
+    def convert(value: Any, _: Path) -> Any:
+        if value not in choices:
+            raise _wrong(value, noun)
+        return value
+
+    return Form(noun, convert, {"enum": list(choices)})
+
+
+def _list_of(item: Form) -> Form:
+    noun = f"a list, each {item.noun}"
+
+    def convert(value: Any, base: Path) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _wrong(value, noun)
+        return tuple(item.convert(part, base) for part in value)
+
+    return Form(noun, convert, {"type": "array", "items": item.schema})
+
+
+def _mapping_of(item: Form) -> Form:
+    noun = f"a mapping to {item.noun}"
+
+    def convert(value: Any, base: Path) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise _wrong(value, noun)
+        return {str(key): item.convert(part, base) for key, part in value.items()}
+
+    return Form(noun, convert, {"type": "object", "additionalProperties": item.schema})
+
+
+# -- options classes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """One option for people: its name, what is written, its default as text (None: required), its help."""
+
+    name: str
+    form: Form
+    default: str | None
+    help: str
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is None
+
+
+def describe(options: type) -> tuple[OptionInfo, ...]:
+    """The options of a dataclass, in its own order.
+
+    Raises:
+        TypeError: it is not a dataclass, or a field has a type that no form is known for.
+    """
+    if not dataclasses.is_dataclass(options):
+        raise TypeError(f"{options!r} is not a dataclass")
+    hints = typing.get_type_hints(options, include_extras=True)
+    return tuple(
+        OptionInfo(
+            item.name,
+            form_of(hints[item.name]),
+            None if item.default is MISSING else _default_text(item.default, hints[item.name]),
+            item.metadata.get("help", ""),
+        )
+        for item in dataclasses.fields(options)
+    )
+
+
+def _default_text(default: Any, annotation: Any) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, float) and "duration" in form_of(annotation).noun:
+        return format_duration(default)
+    if isinstance(default, tuple | dict):
+        return ", ".join(map(str, default)) or "empty"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def parse_options(
+    options: type[T], written: Any, *, path: KeyPath = (), base: Path, problems: list[Problem]
+) -> T | None:
+    """An instance of `options` from what was written, or None after adding to `problems` all that is wrong.
+
+    Relative paths start from the folder `base`. The problems carry `path`, and no file or line yet.
+    """
+    if written is None:
+        written = {}
+    if not isinstance(written, Mapping):
+        problems.append(Problem(f"{_show(written)} is not a mapping of options", path))
+        return None
+    known = {info.name: info for info in describe(options)}
+    found = [Problem(unknown_key(str(key), known), (*path, str(key))) for key in written if key not in known]
+    values: dict[str, Any] = {}
+    for name, info in known.items():
+        if name not in written or written[name] is None:
+            if info.required:
+                found.append(Problem(f"{name} is missing: {info.help}", path))
+            continue
+        try:
+            values[name] = info.form.convert(written[name], base)
+        except ValueError as error:
+            found.append(Problem(str(error), (*path, name)))
+    problems += found
+    if found:
+        return None
+    try:
+        return options(**values)
+    except ValueError as error:
+        problems.append(Problem(str(error), path))
+        return None
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """What to say of a key that does not exist, with the nearest that does."""
+    return f"there is no such key{nearest(key, known)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing where no known word is near."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def schema_of(options: type) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of an options class."""
+    infos = describe(options)
+    properties = {
+        info.name: {
+            **info.form.schema,
+            "description": info.help + (f" (default: {info.default})" if info.default else ""),
+        }
+        for info in infos
+    }
+    schema: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    required = [info.name for info in infos if info.required]
+    return schema | ({"required": required} if required else {})

@@ -338,11 +338,18 @@ def _default_text(default: Any, annotation: Any) -> str:
 
 
 def parse_options(
-    options: type[T], written: Any, *, path: KeyPath = (), base: Path, problems: list[Problem]
+    options: type[T],
+    written: Any,
+    *,
+    path: KeyPath = (),
+    base: Path,
+    problems: list[Problem],
+    others: Iterable[str] = (),
 ) -> T | None:
     """An instance of `options` from what was written, or None after adding to `problems` all that is wrong.
 
-    Relative paths start from the folder `base`. The problems carry `path`, and no file or line yet.
+    Relative paths start from the folder `base`. The problems carry `path`, and no file or line yet. `others` are keys
+    of the same mapping that somebody else reads.
     """
     if written is None:
         written = {}
@@ -350,7 +357,8 @@ def parse_options(
         problems.append(Problem(f"{_show(written)} is not a mapping of options", path))
         return None
     known = {info.name: info for info in describe(options)}
-    found = [Problem(unknown_key(str(key), known), (*path, str(key))) for key in written if key not in known]
+    keys = {*known, *others}
+    found = [Problem(unknown_key(str(key), keys), (*path, str(key))) for key in written if key not in keys]
     values: dict[str, Any] = {}
     for name, info in known.items():
         if name not in written or written[name] is None:

@@ -36,9 +36,7 @@ def quote(value: str) -> str:
 def unquote(text: str) -> str:
     """The value of a record in presentation form; what is not quoted counts as it stands."""
     raw = text.encode("utf-8", "surrogateescape")
-    strings = [
-        _ESCAPE.sub(_unescape, match[1] if match[1] is not None else match[2]) for match in _TOKEN.finditer(raw)
-    ]
+    strings = [_ESCAPE.sub(_unescape, match[1] if match[1] is not None else match[2]) for match in _TOKEN.finditer(raw)]
     return from_strings(strings)
 
 

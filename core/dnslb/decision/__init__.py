@@ -1,1 +1,45 @@
-"""What the balancer does and why: pure functions, with no clock, no chance, no log and no I/O in them."""
+"""What the balancer does and why: pure functions, with no clock, no chance, no log and no I/O in them.
+
+`decide(state, observation, policy)` is the product. The balancer feeds it what it sees and carries out what it
+says; a simulator can do the same with virtual time. It is about one record set: A and AAAA are decided apart.
+"""
+
+from dnslb.decision.deciding import decide, revised
+from dnslb.decision.model import (
+    Action,
+    Decision,
+    Destroy,
+    Evict,
+    EvictSlowly,
+    Health,
+    Look,
+    Observation,
+    Policy,
+    Register,
+    State,
+    Trouble,
+    Withdraw,
+)
+from dnslb.decision.reasons import Reason, Why
+from dnslb.decision.targets import manages
+
+__all__ = [
+    "Action",
+    "Decision",
+    "Destroy",
+    "Evict",
+    "EvictSlowly",
+    "Health",
+    "Look",
+    "Observation",
+    "Policy",
+    "Reason",
+    "Register",
+    "State",
+    "Trouble",
+    "Why",
+    "Withdraw",
+    "decide",
+    "manages",
+    "revised",
+]

@@ -1,0 +1,180 @@
+"""The load balancer of one service: a keeper for its A record set, and one for its AAAA record set.
+
+It runs in the event loop of the program that it is part of (`async with`), or in a thread of its own (`start` and
+`stop`). The command `dnslb run` is this and a signal handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from dnslb.addresses import OwnAddresses
+from dnslb.calls import AsyncRecordManager
+from dnslb.config import ServiceSettings
+from dnslb.decision import Policy
+from dnslb.errors import ConfigurationError, Unavailable
+from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter
+from dnslb.keeper import Keeper, Parts
+from dnslb.log import say
+from dnslb.records import Address, RecordType
+
+ADDRESS_TYPES = (RecordType.A, RecordType.AAAA)
+
+
+class LoadBalancer:
+    """Registers this host under the name of a service, and keeps the record sets of the name true.
+
+    Raises:
+        ConfigurationError: the settings choose no record manager, or a plugin cannot be made from its options.
+        ProviderError: a plugin's factory could not reach what it needs.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        record_manager: RecordManager | None = None,
+        probe: Probe | None = None,
+        region_filter: RegionFilter | None = None,
+        destroyer: Destroyer | None = None,
+    ) -> None:
+        """Objects given here are used in place of those that the settings choose."""
+        self.settings = settings
+        service = settings.service
+        if record_manager is None:
+            if settings.record_manager is None:
+                raise ConfigurationError(
+                    f"{service.fqdn}: record_manager is missing: write record_manager: {{plugin: NAME}}"
+                )
+            record_manager = settings.record_manager.make(service)
+        if region_filter is None and settings.region_filter:
+            region_filter = settings.region_filter.make(service)
+        if destroyer is None and settings.destroyer:
+            destroyer = settings.destroyer.make(service)
+        self._records = AsyncRecordManager(record_manager)
+        parts = Parts(self._records, probe or settings.probe.make(service), region_filter, destroyer)
+        own = OwnAddresses(settings.options.address)
+        policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
+        self._own = own
+        self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}
+        self._stop: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread: _Thread | None = None
+
+    @property
+    def members(self) -> frozenset[Address]:
+        """The members of the service, of both families, as last seen."""
+        return frozenset().union(*(keeper.state.members for keeper in self._keepers.values()))
+
+    @property
+    def registered(self) -> bool:
+        """Whether this host is one of them."""
+        return any(keeper.state.own in keeper.state.members for keeper in self._keepers.values())
+
+    async def verify(self) -> bool:
+        """Finds the own address and reads the record sets; changes nothing. False if the provider is not to be had now.
+
+        Raises:
+            ConfigurationError: there is no own address, or no one can tell which.
+            Refused: the provider will not do what is asked of it until somebody changes something.
+        """
+        own = self._own.find()
+        if not own:
+            raise ConfigurationError("address: this host has no address to register; name one in the configuration")
+        try:
+            for type_ in own:
+                await self._records.read(self.settings.options.fqdn, type_)
+        except Unavailable as error:
+            say(logging.WARNING, "provider-trouble", f"{self.settings.options.fqdn}: {error}", error=str(error))
+            return False
+        return True
+
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """Runs until `stop` is set (or forever), then takes the own address out, and returns once that is served.
+
+        Cancelling it ends it at once, without that.
+        """
+        stop = stop or asyncio.Event()
+        names = ", ".join(str(address) for address in self._own.find().values())
+        fqdn, port = self.settings.options.fqdn, self.settings.options.tcp_port
+        say(logging.INFO, "started", f"{fqdn}: registering {names}, port {port}", service=fqdn, port=port)
+        async with asyncio.TaskGroup() as tasks:
+            for keeper in self._keepers.values():
+                tasks.create_task(keeper.run(stop))
+        await self._records.close()
+        say(logging.INFO, "stopped", f"{fqdn}: stopped", service=fqdn)
+
+    # -- inside somebody's event loop ----------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._stop = asyncio.Event()
+        self._task = asyncio.create_task(self.run(self._stop), name="dnslb")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._stop is not None
+        assert self._task is not None
+        self._stop.set()
+        await self._task
+
+    # -- in a thread of its own ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts in the background, and returns at once.
+
+        Raises:
+            RuntimeError: it has been started already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this load balancer has been started already")
+        self._thread = _Thread(self)
+        self._thread.start()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Takes the own address out and ends the thread; waits for that, at most `timeout` seconds.
+
+        Says whether it has ended.
+        """
+        if self._thread is None:
+            return True
+        self._thread.finish()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+
+class _Thread(threading.Thread):
+    """A thread with an event loop, in which a load balancer runs."""
+
+    def __init__(self, balancer: LoadBalancer) -> None:
+        super().__init__(name="dnslb", daemon=True)
+        self._balancer = balancer
+        self._stop_event = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+
+    def run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._balancer.run(self._stop_event))
+
+    def finish(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop_event.set)
+
+
+def _policy(settings: ServiceSettings, *, regional: bool, destroys: bool) -> Policy:
+    return Policy(
+        interval=settings.check_interval,
+        probe_interval=settings.probe_interval,
+        ttl=settings.ttl,
+        rise=settings.options.rise,
+        fall=settings.options.minimum_failures,
+        max_failures=settings.options.maximum_failures,
+        networks=settings.options.allowed_networks,
+        regional=regional and not settings.options.all_regions,
+        destroys=destroys and not settings.options.preserve,
+    )

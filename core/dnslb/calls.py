@@ -1,0 +1,102 @@
+"""Synchronous plugin objects, called from asyncio: each call in a thread of its own, under a time limit.
+
+A call that does not return in time is given up, not ended: Python cannot end a thread. The thread is a daemon, so
+that it never keeps the process from exiting, and only a bounded number of such calls may be outstanding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from dnslb.errors import OutcomeUnknown, ProviderError, Unavailable
+from dnslb.interfaces import RecordManager
+from dnslb.records import Change, Receipt, RecordType, Snapshot
+
+T = TypeVar("T")
+
+MAX_OUTSTANDING = 8
+
+
+class Calls:
+    """Runs synchronous functions; one instance for each plugin object."""
+
+    def __init__(self, owner: str) -> None:
+        """`owner` is what an error calls the object: "the record manager"."""
+        self._owner = owner
+        self._free = threading.Semaphore(MAX_OUTSTANDING)
+
+    async def run(self, timeout: float, function: Callable[..., T], *arguments: Any) -> T:
+        """The result of the call, within `timeout` seconds.
+
+        Raises:
+            Unavailable: no answer in time, or too many earlier calls never came back.
+            ProviderError: whatever the call raises; an exception of another kind becomes Unavailable too, since
+                a plugin's mistake must not end the agent.
+        """
+        if not self._free.acquire(blocking=False):
+            raise Unavailable(f"{self._owner} has not returned from {MAX_OUTSTANDING} earlier calls")
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # from here on, giving up the wait does not cancel it
+
+        def work() -> None:
+            try:
+                future.set_result(function(*arguments))
+            except BaseException as error:  # noqa: BLE001 - handed to the awaiting side, whatever it is
+                future.set_exception(error)
+            finally:
+                self._free.release()
+
+        threading.Thread(target=work, name=f"dnslb: {self._owner}", daemon=True).start()
+        try:
+            async with asyncio.timeout(timeout):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise Unavailable(f"{self._owner} gave no answer in {timeout:g} s") from None
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise Unavailable(f"{self._owner} failed with {type(error).__name__}: {error}") from error
+
+
+class AsyncRecordManager:
+    """A record manager for asyncio, with a time limit on every call."""
+
+    def __init__(self, manager: RecordManager, timeout: float = 30.0) -> None:
+        """`timeout` in seconds: longer than the provider's own limits, which explain themselves better."""
+        self._manager = manager
+        self._timeout = timeout
+        self._calls = Calls("the record manager")
+
+    async def read(self, name: str, type_: RecordType) -> Snapshot:
+        """As `RecordManager.read`."""
+        return await self._calls.run(self._timeout, self._manager.read, name, type_)
+
+    async def commit(self, changes: Sequence[Change]) -> Receipt:
+        """As `RecordManager.commit`; a call that does not return in time may still be applied."""
+        finished = False
+
+        def commit() -> Receipt:
+            nonlocal finished
+            try:
+                return self._manager.commit(changes)
+            finally:
+                finished = True
+
+        try:
+            return await self._calls.run(self._timeout, commit)
+        except Unavailable as error:
+            if finished:
+                raise
+            raise OutcomeUnknown(str(error)) from error
+
+    async def wait(self, receipt: Receipt, timeout: float) -> bool:
+        """As `RecordManager.wait`."""
+        return await self._calls.run(timeout + self._timeout, self._manager.wait, receipt, timeout)
+
+    async def close(self) -> None:
+        """As `RecordManager.close`."""
+        await self._calls.run(self._timeout, self._manager.close)

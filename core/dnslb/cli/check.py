@@ -1,0 +1,47 @@
+"""`dnslb check FILE`: whether a configuration would work."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from dnslb.balancer import LoadBalancer
+from dnslb.cli import FAILED, OK
+from dnslb.config import Config, ServiceSettings
+from dnslb.log import set_up
+from dnslb.options import format_duration
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.description = "Checks a configuration, and reads its record sets to see whether the provider lets it."
+    parser.add_argument("file", type=Path, metavar="FILE", help="the configuration")
+    parser.add_argument("--offline", action="store_true", help="ask no provider")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    set_up(form="text")
+    config = Config.load(arguments.file)
+    for warning in config.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    balancers = [LoadBalancer(settings) for settings in config.services]
+    reached = arguments.offline or asyncio.run(_verify(balancers))
+    for settings in config.services:
+        print(_summary(settings))
+    if not reached:
+        print("the configuration is in order; a provider could not be reached (see above)", file=sys.stderr)
+    return OK if reached else FAILED
+
+
+async def _verify(balancers: list[LoadBalancer]) -> bool:
+    return all(await asyncio.gather(*(balancer.verify() for balancer in balancers)))
+
+
+def _summary(settings: ServiceSettings) -> str:
+    plugins = [settings.record_manager, settings.region_filter, settings.destroyer, settings.probe]
+    used = ", ".join(f"{plugin.registration.kind} {plugin.registration.name}" for plugin in plugins if plugin)
+    times = f"every {format_duration(settings.check_interval)}, TTL {settings.ttl} s"
+    return f"{settings.options.fqdn}:{settings.options.tcp_port}: ok ({used}; {times})"

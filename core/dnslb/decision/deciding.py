@@ -1,0 +1,251 @@
+"""The rules. Each reads what is known, and says what it would do and what it refuses to do.
+
+Theory of operation. An observation becomes knowledge (`observing`); the rules say what this knowledge asks for; and
+nothing is done on an old view: what an old view asks for leads to a fresh look, at the record set and at the members
+in question, and only what the fresh view asks for again is done. That one rule is the confirmation before a
+removal, and what makes every commit a compare-and-swap against something that was looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from dnslb.decision.model import (
+    Action,
+    Decision,
+    Destroy,
+    Evict,
+    EvictSlowly,
+    Health,
+    Look,
+    Observation,
+    Policy,
+    Register,
+    State,
+    Withdraw,
+)
+from dnslb.decision.observing import observe
+from dnslb.decision.reasons import Reason, Why
+from dnslb.decision.targets import managed, targets
+from dnslb.records import Address, RecordSet
+
+Ruling = Iterator[Action | Reason]
+"""What a rule says: actions to take, and reasons not to."""
+
+
+def decide(state: State, seen: Observation, policy: Policy) -> Decision:
+    """What to do after `seen`, knowing `state`.
+
+    Pure: the same arguments give the same decision, and nothing outside of them is looked at.
+    """
+    state = observe(state, seen, policy)
+    rulings = [
+        *_own_membership(state, seen, policy),
+        *_failed_members(state, seen, policy),
+        *_removed_instances(state, seen, policy),
+    ]
+    wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
+    refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
+    stale = _stale_evidence(state, seen, policy, wanted)
+    if wanted and (seen.record_set is None or stale):
+        return Decision(state, (), refusals, Look(_readable_at(state, seen), read=True, probe=stale))
+    return Decision(state, wanted, refusals, _next_look(state, seen, policy))
+
+
+def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
+    """The record set after the edits."""
+    added = {action.address for action in edits if isinstance(action, Register)}
+    removed = {action.address for action in edits if not isinstance(action, Register)}
+    return record_set.holding((record_set.addresses | added) - removed, policy.ttl)
+
+
+# -- the own address ---------------------------------------------------------------------------------------
+
+
+def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
+    if state.own is None or state.record_set is None:
+        return
+    health = state.own_health
+    registered = state.own in state.members
+    if seen.stopping:
+        yield from _leaving(state, policy, state.own) if registered else ()
+    elif registered and health.down(policy):
+        yield from _withdrawal(state, policy, state.own, health)
+    elif not registered and health.passed >= policy.rise:
+        if seen.now < state.not_before:
+            yield Reason.of(Why.BACK_OFF, state.own, seconds=state.not_before - seen.now)
+            return
+        yield Register(state.own, Reason.of(Why.JOIN, state.own, passed=health.passed))
+        yield from _former(state)
+    elif registered:
+        yield from _former(state)
+    elif health.detail:
+        yield Reason.of(Why.NOT_READY, state.own, detail=health.detail)
+
+
+def _former(state: State) -> Ruling:
+    for address in sorted(state.former & state.members, key=int):
+        yield Withdraw(address, Reason.of(Why.MOVED, address, own=str(state.own)))
+
+
+def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
+    """The last one who answers stays in: an address that may be dead is better than no address."""
+    healthy, others = _answering(state, policy)
+    if healthy:
+        for address in (own, *sorted(state.former & state.members, key=int)):
+            yield Withdraw(address, Reason.of(Why.STOP, address, healthy=healthy))
+    else:
+        yield Reason.of(Why.STOP_STAYS, own, others=others)
+
+
+def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> Ruling:
+    """Where everybody fails together it is not the fault of one, and all stay."""
+    healthy, others = _answering(state, policy)
+    if healthy and 2 * healthy >= others and len(state.members) > _floor(state):
+        yield Withdraw(own, Reason.of(Why.SELF_DOWN, own, **_failures(health)))
+    else:
+        yield Reason.of(Why.SELF_DOWN_STAYS, own, detail=health.detail, healthy=healthy, others=others)
+
+
+def _answering(state: State, policy: Policy) -> tuple[int, int]:
+    """How many of the other members answered when last probed, and how many others there are."""
+    others = managed(state, policy)
+    healthy = sum(state.health.get(address, Health()).passed > 0 for address in others)
+    return healthy, len(others)
+
+
+# -- members that fail -------------------------------------------------------------------------------------
+
+
+def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
+    others = managed(state, policy)
+    failing = [address for address in others if _health(state, address).failures]
+    down = [
+        address
+        for address in failing
+        if _health(state, address).down(policy) and seen.now - state.joined[address] >= policy.least_stay
+    ]
+    if not down or seen.stopping:
+        return
+    down.sort(key=lambda address: (_health(state, address).failing_since, int(address)))
+    if not _sure_of_oneself(state):
+        yield from (Reason.of(Why.SELF_UNSURE, address, detail=_detail(state, address)) for address in down)
+        return
+    overdue = [address for address in down if _overdue(state, seen, policy, address)]
+    if overdue and seen.now - state.last_slow >= policy.interval:
+        health = _health(state, overdue[0])
+        numbers = {"seconds": health.failing_for(seen.now), "limit": policy.max_failures, "detail": health.detail}
+        yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
+        return
+    if len(others) > 1 and len(failing) == len(others):
+        for address in down:
+            yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(failing))
+        return
+    yield from _evictions(state, policy, down, len(failing))
+
+
+def _evictions(state: State, policy: Policy, down: list[Address], failing: int) -> Ruling:
+    floor = _floor(state)
+    room = len(state.members) - floor
+    for address in down:
+        health = _health(state, address)
+        if policy.regional and not health.local:
+            yield Reason.of(Why.ELSEWHERE, address, detail=health.detail, limit=policy.max_failures)
+        elif room <= 0:
+            numbers = {"failing": failing, "members": len(state.members), "floor": floor}
+            yield Reason.of(Why.FLOOR, address, detail=health.detail, **numbers)
+        else:
+            room -= 1
+            yield Evict(address, Reason.of(Why.DOWN, address, **_failures(health)))
+
+
+def _sure_of_oneself(state: State) -> bool:
+    """Only who is in the record set, and passes its own check, may judge others."""
+    return state.own in state.members and state.own_health.passed > 0
+
+
+def _overdue(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
+    return _health(state, address).failing_for(seen.now) > policy.max_failures * policy.interval
+
+
+def _floor(state: State) -> int:
+    """How many members must stay: half of the most that were seen lately, rounded up."""
+    return max(1, math.ceil(max((size for _, size in state.sizes), default=0) / 2))
+
+
+# -- instances that were removed ---------------------------------------------------------------------------
+
+
+def _removed_instances(state: State, seen: Observation, policy: Policy) -> Ruling:
+    if not policy.destroys or seen.stopping or not _sure_of_oneself(state):
+        return
+    if seen.now < state.destroy_not_before:
+        return
+    for address, removed_at in sorted(state.removed.items(), key=lambda item: (item[1], int(item[0]))):
+        health = _health(state, address)
+        if seen.now - removed_at >= policy.destroy_delay and health.failures and health.local:
+            seconds = seen.now - removed_at
+            reason = Reason.of(Why.STILL_DOWN, address, seconds=seconds, detail=health.detail)
+            yield Destroy(address, reason)
+
+
+# -- when to look again ------------------------------------------------------------------------------------
+
+
+def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
+    """Whom to probe again before what is wanted may be done: those it is about, and oneself."""
+    if seen.stopping or state.own is None:
+        return frozenset()
+    needed = {state.own} | {action.address for action in wanted if isinstance(action, Evict | Destroy)}
+    if seen.record_set is None:
+        return frozenset(needed)
+    oldest = seen.now - policy.evidence_age
+    return frozenset(address for address in needed if _health(state, address).probed_at < oldest)
+
+
+def _readable_at(state: State, seen: Observation) -> float:
+    return max(seen.now, state.next_read) if state.troubles else seen.now
+
+
+def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
+    if state.own is None:
+        return Look(seen.now + policy.probe_interval)
+    everybody = targets(state, policy)
+    rechecks = {
+        address: at
+        for address in everybody
+        if (at := _recheck_at(_health(state, address), seen.now, policy, address == state.own)) is not None
+    }
+    allowed_back = [state.not_before] if state.not_before > seen.now else []
+    at = max(seen.now, min(state.next_read, state.next_probe, *rechecks.values(), *allowed_back))
+    read = at >= state.next_read
+    if read or at >= state.next_probe:
+        return Look(at, read, everybody)
+    return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
+
+
+def _recheck_at(health: Health, now: float, policy: Policy, own: bool) -> float | None:
+    """When an address in doubt is probed again; None where the next round will do."""
+    in_doubt = bool(health.failures) and not health.down(policy)
+    rising = own and not health.failures and health.passed < policy.rise
+    if not (in_doubt or rising):
+        return None
+    soon = max(now, health.probed_at + policy.recheck_interval)
+    if health.failing_since is None or now >= health.failing_since + policy.blip:
+        return soon
+    # The probe that settles it falls on the first moment at which it can.
+    return min(soon, health.failing_since + policy.blip)
+
+
+def _health(state: State, address: Address) -> Health:
+    return state.health.get(address, Health())
+
+
+def _failures(health: Health) -> dict[str, object]:
+    seconds = health.failing_for(health.probed_at)
+    return {"failures": health.failures, "seconds": seconds, "detail": health.detail}
+
+
+def _detail(state: State, address: Address) -> str:
+    return _health(state, address).detail

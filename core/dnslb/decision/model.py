@@ -1,0 +1,265 @@
+"""The values that go into a decision and come out of it. All times are seconds of one monotonic clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from dnslb.decision.reasons import Reason
+from dnslb.interfaces import ProbeResult
+from dnslb.options import Network
+from dnslb.records import Address, RecordSet
+
+NEVER = math.inf
+
+MOST_EVICTIONS = 4
+"""The pause before coming back grows to 2^4 intervals and no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a configuration asks for.
+
+    Attributes:
+        interval: T, between two readings of the record set.
+        probe_interval: P, between two probes of a member that is well.
+        ttl: what a record set is written with.
+        rise: passed self-checks in a row before the own address is registered.
+        fall: failed probes in a row before an address counts as down.
+        max_failures: failed intervals after which a member is removed whatever else holds.
+        networks: the members that may be probed and removed; empty for those like the own address.
+        regional: whether only members of the own region are removed at once.
+        destroys: whether instances that were removed are destroyed.
+    """
+
+    interval: float
+    probe_interval: float
+    ttl: int
+    rise: int = 2
+    fall: int = 3
+    max_failures: int = 60
+    networks: tuple[Network, ...] = ()
+    regional: bool = False
+    destroys: bool = False
+
+    @property
+    def recheck_interval(self) -> float:
+        """Between a failed probe and the next: sooner than P, since a doubt should be settled."""
+        return min(self.interval / 4, 2.0)
+
+    @property
+    def probe_timeout(self) -> float:
+        """How long a target may take to answer: a quarter of the interval as in the reference, at most 5 s."""
+        return min(self.interval / 4, 5.0)
+
+    @property
+    def blip(self) -> float:
+        """How long an address must have failed, however many probes that were: shorter pauses remove nobody."""
+        return 5.0
+
+    @property
+    def evidence_age(self) -> float:
+        """How old a probe may be that a removal rests on."""
+        return self.recheck_interval + self.probe_timeout
+
+    @property
+    def memory(self) -> float:
+        """How long a size of the record set counts as recent."""
+        return 30 * self.interval
+
+    @property
+    def least_stay(self) -> float:
+        """How long others leave a member in that has just appeared: every agent reads at least once in this time.
+
+        So nobody who comes back goes unseen by those who may be about to destroy it.
+        """
+        return 1.5 * self.interval
+
+    @property
+    def longest_absence(self) -> float:
+        """The longest pause before an agent whose address others removed puts it back."""
+        return self.interval * 2.0**MOST_EVICTIONS * 1.25
+
+    @property
+    def destroy_delay(self) -> float:
+        """From the removal of an instance to its destruction.
+
+        Longer than an instance that lives stays away: coming back is its veto.
+        """
+        return max(1.2 * self.longest_absence, 2.0 * self.ttl)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes of one address said. `failing_since` is None while the last one that said anything passed."""
+
+    passed: int = 0
+    failures: int = 0
+    failing_since: float | None = None
+    probed_at: float = -NEVER
+    detail: str = ""
+    local: bool = True
+
+    def down(self, policy: Policy) -> bool:
+        """Whether it failed often enough, and for long enough."""
+        return self.failures >= policy.fall and self.failing_for(self.probed_at) >= policy.blip
+
+    def failing_for(self, now: float) -> float:
+        """Since how many seconds it fails; 0 where it does not."""
+        return 0.0 if self.failing_since is None else now - self.failing_since
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that an agent remembers about one record set between two decisions.
+
+    Attributes:
+        own: the own address, None as long as there is none of this family.
+        former: addresses that were the own one before, and may still be in the record set.
+        record_set: as last seen, None before the first reading.
+        joined: since when each member has been seen in the record set.
+        sizes: (time, number of members) of the readings that count as recent.
+        health: of every address that is probed, the own one included.
+        registered_since: since when the own address has been seen in the record set; None while it is not.
+        evictions: how often in a row others removed the own address.
+        not_before: when the own address may be registered again.
+        removed: what this agent removed and may destroy, and since when it knows it to be gone.
+        destroy_not_before: when the next attempt to destroy may be made.
+        last_slow: when a member was last removed for having failed too long.
+        troubles: failures of the provider in a row.
+        next_read, next_probe: when these are due.
+    """
+
+    own: Address | None = None
+    former: frozenset[Address] = frozenset()
+    record_set: RecordSet | None = None
+    joined: Mapping[Address, float] = field(default_factory=dict)
+    sizes: tuple[tuple[float, int], ...] = ()
+    health: Mapping[Address, Health] = field(default_factory=dict)
+    registered_since: float | None = None
+    evictions: int = 0
+    not_before: float = -NEVER
+    removed: Mapping[Address, float] = field(default_factory=dict)
+    destroy_not_before: float = -NEVER
+    last_slow: float = -NEVER
+    troubles: int = 0
+    next_read: float = -NEVER
+    next_probe: float = -NEVER
+
+    @property
+    def members(self) -> frozenset[Address]:
+        """The addresses in the record set as last seen."""
+        return self.record_set.addresses if self.record_set else frozenset()
+
+    @property
+    def own_health(self) -> Health:
+        """What the self-checks said."""
+        return self.health.get(self.own, Health()) if self.own else Health()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The provider could not be read or written. `retry_after` is the pause that it asked for."""
+
+    throttled: bool = False
+    retry_after: float | None = None
+
+
+# -- actions -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to be done to one address, and why. `event` is what the log calls it once it is done."""
+
+    event: ClassVar[str]
+
+    address: Address
+    reason: Reason
+
+
+class Register(Action):
+    """Add the own address to the record set."""
+
+    event = "registered"
+
+
+class Withdraw(Action):
+    """Take an own address out of the record set."""
+
+    event = "withdrawn"
+
+
+class Evict(Action):
+    """Take a failed member out of the record set."""
+
+    event = "removed"
+
+
+class EvictSlowly(Evict):
+    """Take out a member that failed for so long that neither region nor floor protect it any more."""
+
+
+class Destroy(Action):
+    """Destroy the instance behind an address that left the record set."""
+
+    event = "destroyed"
+
+
+# -- in and out --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the agent saw, or did, at one moment.
+
+    Attributes:
+        now: the time.
+        own: the own address of this family as it is now, None where there is none.
+        record_set: what was read just now (or written, which is the same); None where nothing was.
+        trouble: the provider could not be read or written.
+        probes: what was probed just now, and `probed_at` when that began.
+        local: those of `probes` that are in the own region; all of them where there are no regions.
+        done: actions that were carried out since the last observation.
+        failed: destructions that were tried and failed.
+        stopping: the agent is to leave.
+        jitter: a random number from 0 to 1, new for every observation.
+    """
+
+    now: float
+    own: Address | None = None
+    record_set: RecordSet | None = None
+    trouble: Trouble | None = None
+    probes: Mapping[Address, ProbeResult] = field(default_factory=dict)
+    probed_at: float = -NEVER
+    local: frozenset[Address] = frozenset()
+    done: tuple[Action, ...] = ()
+    failed: tuple[Action, ...] = ()
+    stopping: bool = False
+    jitter: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The next observation: when to make it, whether to read the record set, and whom to probe."""
+
+    at: float
+    read: bool = False
+    probe: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now, what was refused and why, and when to look again."""
+
+    state: State
+    actions: tuple[Action, ...]
+    refusals: tuple[Reason, ...]
+    look: Look
+
+    @property
+    def edits(self) -> tuple[Action, ...]:
+        """The actions that change the record set."""
+        return tuple(action for action in self.actions if not isinstance(action, Destroy))

@@ -1,0 +1,149 @@
+"""From what was seen to what is known: the same step for every observation, whatever led to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dnslb.decision.model import (
+    MOST_EVICTIONS,
+    Destroy,
+    Evict,
+    EvictSlowly,
+    Health,
+    Observation,
+    Policy,
+    State,
+    Trouble,
+    Withdraw,
+)
+from dnslb.decision.targets import targets
+from dnslb.interfaces import ProbeResult, Verdict
+from dnslb.records import Address
+
+
+def observe(state: State, seen: Observation, policy: Policy) -> State:
+    """What is known after `seen`."""
+    state = _own_address(state, seen)
+    state = _deeds(state, seen, policy)
+    state = _record_set(state, seen, policy)
+    state = _probes(state, seen, policy)
+    return _provider(state, seen, policy)
+
+
+def _own_address(state: State, seen: Observation) -> State:
+    # A host that has lost its address keeps it in mind: it fails its self-check, and that is how it leaves.
+    if seen.own is None or seen.own == state.own:
+        return state
+    former = state.former | {state.own} if state.own else state.former
+    return replace(state, own=seen.own, former=former - {seen.own}, registered_since=None)
+
+
+def _deeds(state: State, seen: Observation, policy: Policy) -> State:
+    removed = dict(state.removed)
+    for action in seen.done:
+        if isinstance(action, Destroy):
+            removed.pop(action.address, None)
+        elif isinstance(action, EvictSlowly):
+            state = replace(state, last_slow=seen.now)
+        elif isinstance(action, Evict) and policy.destroys:
+            removed[action.address] = seen.now
+        elif isinstance(action, Withdraw) and action.address == state.own:
+            state = replace(state, registered_since=None)
+    if seen.failed:
+        state = replace(state, destroy_not_before=seen.now + policy.interval)
+    return replace(state, removed=removed)
+
+
+def _record_set(state: State, seen: Observation, policy: Policy) -> State:
+    if seen.record_set is None:
+        return state
+    members = seen.record_set.addresses
+    recent = tuple(size for size in state.sizes if seen.now - size[0] <= policy.memory)
+    state = replace(
+        state,
+        record_set=seen.record_set,
+        joined={address: state.joined.get(address, seen.now) for address in members},
+        sizes=(*recent, (seen.now, len(members))),
+        former=state.former & members,
+        removed=_still_gone(state, seen, policy, members),
+        troubles=0,
+        next_read=seen.now + policy.interval * (0.75 + seen.jitter / 2),
+    )
+    return _membership(state, seen, policy)
+
+
+def _still_gone(state: State, seen: Observation, policy: Policy, members: frozenset[Address]) -> dict[Address, float]:
+    """Who is gone, and since when: a gap between two readings may have hidden that it came back."""
+    unbroken = bool(state.sizes) and seen.now - state.sizes[-1][0] <= policy.least_stay
+    return {address: at if unbroken else seen.now for address, at in state.removed.items() if address not in members}
+
+
+def _membership(state: State, seen: Observation, policy: Policy) -> State:
+    """Whether the own address is in, and what it means that it no longer is."""
+    if state.own in state.members:
+        since = seen.now if state.registered_since is None else state.registered_since
+        settled = seen.now - since >= policy.interval * 2**MOST_EVICTIONS
+        return replace(state, registered_since=since, evictions=0 if settled else state.evictions)
+    if state.registered_since is None:
+        return state
+    pause = policy.interval * 2**state.evictions * (0.75 + seen.jitter / 2)
+    return replace(
+        state,
+        registered_since=None,
+        evictions=min(state.evictions + 1, MOST_EVICTIONS),
+        not_before=seen.now + pause,
+    )
+
+
+def _probes(state: State, seen: Observation, policy: Policy) -> State:
+    wanted = targets(state, policy)
+    health = {address: state.health[address] for address in wanted if address in state.health}
+    for address, result in seen.probes.items():
+        if address in wanted:
+            known = health.get(address, Health())
+            health[address] = _after(known, result, seen.probed_at, address in seen.local)
+    if not seen.probes:
+        return replace(state, health=health)
+    removed = {address: at for address, at in state.removed.items() if not _answers(seen, address)}
+    return replace(state, health=health, removed=removed, next_probe=_next_probe(state, seen, policy))
+
+
+def _answers(seen: Observation, address: Address) -> bool:
+    return address in seen.probes and seen.probes[address].healthy
+
+
+def _next_probe(state: State, seen: Observation, policy: Policy) -> float:
+    # Re-checks of a few do not put off the round of all.
+    if state.next_probe > seen.probed_at:
+        return state.next_probe
+    return seen.probed_at + policy.probe_interval * (0.9 + seen.jitter / 5)
+
+
+def _after(health: Health, result: ProbeResult, at: float, local: bool) -> Health:
+    if result.verdict is Verdict.HEALTHY:
+        return Health(passed=health.passed + 1, probed_at=at, local=local)
+    if result.verdict is Verdict.LOCAL:
+        # It says nothing about the target, and does not let anything rest on an older probe either.
+        return replace(health, passed=0, detail=result.detail)
+    return Health(
+        failures=health.failures + 1,
+        failing_since=at if health.failing_since is None else health.failing_since,
+        probed_at=at,
+        detail=result.detail,
+        local=local,
+    )
+
+
+def _provider(state: State, seen: Observation, policy: Policy) -> State:
+    if seen.trouble is None:
+        return state
+    pause = _pause(seen.trouble, state.troubles, policy) * (0.75 + seen.jitter / 2)
+    return replace(state, troubles=state.troubles + 1, next_read=seen.now + pause)
+
+
+def _pause(trouble: Trouble, troubles: int, policy: Policy) -> float:
+    """Doubling from a second to 4 T; a provider that asks for fewer requests gets at least what it asks for."""
+    doubled = 2.0 ** min(troubles, 16)
+    if trouble.throttled:
+        return max(min(5 * doubled, 240.0), 1.34 * (trouble.retry_after or 0.0))
+    return min(doubled, 4 * policy.interval)

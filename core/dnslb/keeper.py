@@ -1,0 +1,290 @@
+"""One record set of one service: observe, decide, execute, and look again when the decision says so.
+
+Everything that is decided is decided in `dnslb.decision`; here is the I/O around it. A keeper owns the clock and the
+randomness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dnslb.addresses import OwnAddresses
+from dnslb.calls import AsyncRecordManager, Calls
+from dnslb.decision import (
+    Action,
+    Decision,
+    Destroy,
+    Look,
+    Observation,
+    Policy,
+    Reason,
+    Register,
+    State,
+    Trouble,
+    Why,
+    decide,
+    revised,
+)
+from dnslb.errors import ConfigurationError, ProviderError, Throttled
+from dnslb.interfaces import Destroyer, Probe, ProbeResult, RegionFilter, Service, Target, Verdict
+from dnslb.log import reason_parts, say
+from dnslb.prober import probe_round
+from dnslb.publisher import Publisher
+from dnslb.records import Address, Receipt, RecordSet, RecordType, Snapshot
+
+_FILTER_TIMEOUT = 15.0
+_DESTROY_TIMEOUT = 120.0
+LEAVE_TIMEOUT = 30.0
+"""How long leaving may take in seconds: the commit, and then as long again until it is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The objects that do the work of one service."""
+
+    records: AsyncRecordManager
+    probe: Probe
+    region_filter: RegionFilter | None = None
+    destroyer: Destroyer | None = None
+
+
+class Keeper:
+    """Keeps one record set true."""
+
+    def __init__(self, service: Service, type_: RecordType, policy: Policy, parts: Parts, own: OwnAddresses) -> None:
+        self.state = State()
+        self._service = service
+        self._type = type_
+        self._policy = policy
+        self._parts = parts
+        self._own = own
+        self._chance = random.Random()
+        self._publisher = Publisher(parts.records, self._chance)
+        self._filter_calls = Calls("the region filter")
+        self._destroy_calls = Calls("the destroyer")
+        self._receipt: Receipt | None = None
+        self._refusals: frozenset[tuple[Why, Address]] = frozenset()
+        self._snapshot: Snapshot | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keeps the record set true until `stop` is set, and leaves it then."""
+        look = Look(_now())
+        while not await _set_before(stop, look.at):
+            look = await self._step_safely(look)
+        await self._leave()
+
+    async def _step_safely(self, look: Look) -> Look:
+        # A keeper that dies of a mistake of ours leaves its cluster unwatched; it says so, and goes on.
+        try:
+            return await self._step(look)
+        except Exception:
+            text = f"{self._name}: a mistake in dnslb or in a plugin; going on"
+            logging.getLogger("dnslb").exception("%s", text, extra={"dnslb": {"event": "bug"}})
+            return Look(_now() + self._policy.probe_interval, read=True)
+
+    async def _step(self, look: Look, *, stopping: bool = False) -> Look:
+        decision = self._decide(await self._observe(look, stopping=stopping))
+        if decision.edits and self._snapshot:
+            decision = await self._publish(self._snapshot, decision, stopping=stopping)
+            if decision.edits:  # they rest on what was written, and a commit needs what was read
+                return Look(_now(), read=True)
+        destructions = [action for action in decision.actions if isinstance(action, Destroy)]
+        if destructions:
+            decision = await self._destroy(destructions)
+        return decision.look
+
+    # -- observe -------------------------------------------------------------------------------------------
+
+    async def _observe(self, look: Look, *, stopping: bool) -> Observation:
+        started = _now()
+        reading, probes = await asyncio.gather(self._read(look), self._probe(look.probe))
+        self._snapshot = reading if isinstance(reading, Snapshot) else None
+        return Observation(
+            now=_now(),
+            own=self._own_address(),
+            record_set=reading.record_set if isinstance(reading, Snapshot) else None,
+            trouble=reading if isinstance(reading, Trouble) else None,
+            probes=probes,
+            probed_at=started,
+            local=await self._local(probes),
+            stopping=stopping,
+            jitter=self._chance.random(),
+        )
+
+    def _own_address(self) -> Address | None:
+        try:
+            return self._own.find().get(self._type)
+        except ConfigurationError as error:
+            self._say(logging.WARNING, "own-address", f"keeping {self.state.own}: {error}")
+            return self.state.own
+
+    async def _read(self, look: Look) -> Snapshot | Trouble | None:
+        if not look.read:
+            return None
+        try:
+            snapshot = await self._parts.records.read(self._service.fqdn, self._type)
+        except ProviderError as error:
+            return self._trouble(error, "reading")
+        self._report_members(snapshot.record_set)
+        return snapshot
+
+    def _trouble(self, error: ProviderError, doing: str) -> Trouble:
+        self._say(logging.WARNING, "provider-trouble", f"{doing} failed, nothing changed: {error}", error=str(error))
+        return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+
+    async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
+        targets = [Target(address, self._service.port) for address in sorted(addresses, key=int)]
+        results = await probe_round(self._parts.probe, targets, self._policy.probe_timeout) if targets else {}
+        return {target.address: result for target, result in results.items()}
+
+    async def _local(self, probes: Mapping[Address, ProbeResult]) -> frozenset[Address]:
+        """Those of the failed addresses that are in this region: nobody, where the filter cannot tell."""
+        failed = frozenset(address for address, result in probes.items() if result.verdict is Verdict.FAILED)
+        if self._parts.region_filter is None or not failed:
+            return failed
+        try:
+            inside = await self._filter_calls.run(_FILTER_TIMEOUT, self._parts.region_filter.filter, failed)
+            return frozenset(inside) & failed
+        except ProviderError as error:
+            self._say(logging.WARNING, "region-unknown", f"taking nobody to be in this region: {error}")
+            return frozenset()
+
+    # -- decide --------------------------------------------------------------------------------------------
+
+    def _decide(self, seen: Observation) -> Decision:
+        decision = decide(self.state, seen, self._policy)
+        self.state = decision.state
+        self._report_refusals(decision.refusals)
+        return decision
+
+    # -- execute -------------------------------------------------------------------------------------------
+
+    async def _publish(self, snapshot: Snapshot, decision: Decision, *, stopping: bool) -> Decision:
+        edits = decision.edits
+
+        def revise(current: Snapshot) -> RecordSet | None:
+            nonlocal edits
+            if current is not snapshot:  # somebody else was faster: decide anew on what they left
+                edits = self._decide(self._after(record_set=current.record_set, stopping=stopping)).edits
+            return revised(current.record_set, edits, self._policy) if edits else None
+
+        try:
+            publication = await self._publisher.publish(snapshot, revise)
+        except ProviderError as error:
+            return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+        done = edits if publication.changed else ()
+        self._receipt = publication.receipt or self._receipt
+        for action in done:
+            self._report(action)
+        self._report_members(publication.record_set)
+        return self._decide(self._after(record_set=publication.record_set, done=done, stopping=stopping))
+
+    async def _destroy(self, actions: Sequence[Action]) -> Decision:
+        done: list[Action] = []
+        failed: list[Action] = []
+        for action in actions:
+            assert self._parts.destroyer is not None  # the policy says whether there is one
+            addresses = frozenset({action.address})
+            try:
+                await self._destroy_calls.run(_DESTROY_TIMEOUT, self._parts.destroyer.destroy, addresses)
+            except ProviderError as error:
+                self._say(logging.ERROR, "destroy-failed", f"{action.address} was not destroyed: {error}")
+                failed.append(action)
+            else:
+                self._report(action)
+                done.append(action)
+        return self._decide(self._after(done=tuple(done), failed=tuple(failed)))
+
+    def _after(
+        self,
+        *,
+        record_set: RecordSet | None = None,
+        trouble: Trouble | None = None,
+        done: tuple[Action, ...] = (),
+        failed: tuple[Action, ...] = (),
+        stopping: bool = False,
+    ) -> Observation:
+        """What is to be seen right after something was tried."""
+        return Observation(
+            now=_now(),
+            own=self.state.own,
+            record_set=record_set,
+            trouble=trouble,
+            done=done,
+            failed=failed,
+            stopping=stopping,
+            jitter=self._chance.random(),
+        )
+
+    async def _leave(self) -> None:
+        """Takes the own address out, unless nobody else answers, and waits until that is served."""
+        deadline = _now() + LEAVE_TIMEOUT
+        look = Look(_now(), read=True, probe=frozenset(self.state.health) - {self.state.own})
+        self._receipt = None
+        while self._is_member and look.at < deadline:
+            await asyncio.sleep(max(0.0, look.at - _now()))
+            look = await self._step(look, stopping=True)
+            if any(why is Why.STOP_STAYS for why, _ in self._refusals):
+                return
+        if self._is_member:
+            self._say(logging.ERROR, "not-left", f"{self.state.own} is still in the record set; giving up")
+        elif self._receipt is not None:
+            await self._await_served(self._receipt)
+
+    async def _await_served(self, receipt: Receipt) -> None:
+        try:
+            served = await self._parts.records.wait(receipt, LEAVE_TIMEOUT)
+        except ProviderError as error:
+            self._say(logging.WARNING, "not-served", f"cannot tell whether the change is served: {error}")
+            return
+        if not served:
+            self._say(logging.WARNING, "not-served", f"the change is not served after {LEAVE_TIMEOUT:g} s")
+
+    @property
+    def _is_member(self) -> bool:
+        return bool(self.state.own and self.state.own in self.state.members)
+
+    # -- say -----------------------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        return f"{self._service.fqdn} {self._type}"
+
+    def _say(self, level: int, event: str, text: str, **parts: object) -> None:
+        name = {"service": self._service.fqdn, "type": str(self._type)}
+        say(level, event, f"{self._name}: {text}", **name, **parts)
+
+    def _report(self, action: Action) -> None:
+        level = logging.INFO if isinstance(action, Register) else logging.WARNING
+        self._say(level, action.event, f"{action.event}: {action.reason}", **reason_parts(action.reason))
+
+    def _report_refusals(self, refusals: tuple[Reason, ...]) -> None:
+        """Each refusal once, however long it lasts."""
+        for reason in refusals:
+            if (reason.why, reason.address) not in self._refusals:
+                self._say(logging.WARNING, "refused", str(reason), **reason_parts(reason))
+        self._refusals = frozenset((reason.why, reason.address) for reason in refusals)
+
+    def _report_members(self, record_set: RecordSet) -> None:
+        known = self.state.record_set
+        if known is None or known.values != record_set.values:
+            members = ", ".join(record_set.values) or "none"
+            self._say(logging.INFO, "members", f"members: {members}", members=list(record_set.values))
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+async def _set_before(event: asyncio.Event, at: float) -> bool:
+    """Whether `event` is set, waiting for it until the monotonic time `at`."""
+    try:
+        async with asyncio.timeout(max(0.0, at - _now())):
+            return await event.wait()
+    except TimeoutError:
+        return event.is_set()

@@ -1,0 +1,40 @@
+"""The flat keys of the Go package that dnslb re-implements, so that a file written for it loads unchanged.
+
+The keys that mean the same here are settings like any other (see `dnslb.config`). These here select plugins: the
+names of the plugins belong to the meaning of the keys, and stand nowhere else in the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_ROUTE53 = {
+    "route53_hosted_zone_id": "hosted_zone_id",
+    "aws_profile": "profile",
+    "aws_assume_role_arn": "role_arn",
+}
+_EC2 = {"aws_profile": "profile", "aws_assume_role_arn": "role_arn"}
+
+FLAT_KEYS = tuple(_ROUTE53)
+"""The keys that `selections` understands."""
+
+
+def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The plugin selections that the flat keys stand for, by the key that would select the same.
+
+    With Route 53, the reference keeps to the instances of its own region and destroys those that fail, unless
+    `all_regions` or `preserve` say otherwise.
+    """
+    if "route53_hosted_zone_id" not in written:
+        return {}
+    made = {"record_manager": _selection("route53", _ROUTE53, written)}
+    if not written.get("all_regions"):
+        made["region_filter"] = _selection("ec2", _EC2, written)
+    if not written.get("preserve"):
+        made["destroyer"] = _selection("ec2", _EC2, written)
+    return made
+
+
+def _selection(plugin: str, keys: Mapping[str, str], written: Mapping[str, Any]) -> dict[str, Any]:
+    return {"plugin": plugin} | {new: written[old] for old, new in keys.items() if old in written}

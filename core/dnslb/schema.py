@@ -1,0 +1,45 @@
+"""A JSON Schema (2020-12) of the configuration, with the options of the plugins in it: for editors and CI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dnslb.config import ServiceOptions, plugin_keys
+from dnslb.hookspecs import Registration
+from dnslb.options import schema_of
+from dnslb.reference import FLAT_KEYS
+
+
+def configuration_schema(registrations: Iterable[Registration]) -> Mapping[str, Any]:
+    """The schema of a whole file, given all that the installed plugins provide."""
+    made = list(registrations)
+    service = schema_of(ServiceOptions)
+    for key, kind in plugin_keys().items():
+        service["properties"][key] = _selection([item for item in made if isinstance(item, kind)])
+    service["properties"] |= {key: {"type": "string", "description": "a key of the reference"} for key in FLAT_KEYS}
+    several = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"services": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/service"}}},
+        "required": ["services"],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "dnslb",
+        "oneOf": [{"$ref": "#/$defs/service"}, several],
+        "$defs": {"service": service},
+    }
+
+
+def _selection(registrations: list[Registration]) -> dict[str, Any]:
+    names = {"type": "string", "enum": [registration.name for registration in registrations]}
+    return {"oneOf": [names, *map(_with_options, registrations)]}
+
+
+def _with_options(registration: Registration) -> dict[str, Any]:
+    schema = schema_of(registration.options)
+    plugin = {"const": registration.name, "description": registration.summary}
+    schema["properties"] = {"plugin": plugin, **schema["properties"]}
+    schema["required"] = ["plugin", *schema.get("required", [])]
+    return schema

@@ -1,0 +1,308 @@
+"""The rules of the balancer, each as what a cluster does in virtual time."""
+
+import itertools
+import statistics
+
+import pytest
+
+from dnslb.decision import Destroy, Evict, EvictSlowly, Look, Observation, Register, State, Why, Withdraw, decide
+
+from world import World, address, policy
+
+A, B, C, D, E = map(address, range(1, 6))
+
+
+def cluster(size: int, interval: float = 60.0, **changes) -> World:
+    """A cluster that is up, registered and at rest."""
+    world = World(policy(interval, **changes))
+    world.start(*map(address, range(1, size + 1)))
+    world.run(3 * interval)
+    assert len(world.members) == size
+    world.deeds.clear()
+    world.refusals.clear()
+    return world
+
+
+def test_agents_register_themselves_once_their_own_check_has_passed_twice():
+    world = World(policy())
+    world.start(A, B, C)
+    world.run(10)
+    assert world.members == {A, B, C}
+    assert {(deed.by, deed.action.address) for deed in world.done(Register)} == {(A, A), (B, B), (C, C)}
+
+
+def test_a_service_that_is_not_ready_is_not_registered_and_the_agent_says_why():
+    world = World(policy())
+    world.down.add(A)
+    world.start(A)
+    world.run(180)
+    assert world.members == frozenset()
+    assert {reason.why for _, _, reason in world.refusals} == {Why.NOT_READY}
+    world.down.clear()
+    world.run(10)
+    assert world.members == {A}
+
+
+def test_a_cluster_at_rest_writes_nothing():
+    world = cluster(5)
+    world.run(3600)
+    assert world.deeds == []
+
+
+def test_a_cluster_at_rest_reads_once_an_interval():
+    world = cluster(5)
+    world.reads = 0
+    world.run(3600)
+    assert world.reads == pytest.approx(5 * 60, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 20])
+@pytest.mark.parametrize("interval", [5.0, 60.0])
+def test_a_dead_server_leaves_within_seconds_whatever_the_interval(size, interval):
+    times = []
+    for seed in range(5):
+        world = World(policy(interval), seed=seed)
+        world.start(*map(address, range(1, size + 1)))
+        world.run(3 * interval + seed)
+        world.crash(A)
+        times.append(world.run_until(world.is_without(A), limit=30))
+    assert len(world.members) == size - 1
+    assert statistics.median(times) <= 10
+    assert max(times) <= 15
+
+
+@pytest.mark.parametrize("start", [0.0, 1.3, 2.9, 4.4])
+def test_a_pause_of_less_than_five_seconds_removes_nobody(start):
+    world = cluster(5)
+    world.run(start)
+    world.down.add(A)
+    world.run(4.9)
+    world.down.clear()
+    world.run(120)
+    assert world.deeds == []
+
+
+def test_a_removal_says_how_often_and_for_how_long_it_failed():
+    world = cluster(3)
+    world.crash(A)
+    world.run(30)
+    [deed] = world.done(Evict)
+    assert deed.action.reason.why is Why.DOWN
+    assert deed.action.reason.details["failures"] >= 3
+    assert deed.action.reason.details["seconds"] >= 5
+    assert str(deed.action.reason).startswith("10.0.0.1 failed ")
+    assert "connection refused" in str(deed.action.reason)
+
+
+def test_a_removal_rests_on_a_reading_and_probes_that_were_made_for_it():
+    world = cluster(3)
+    world.crash(A)
+    world.run(30)
+    [deed] = world.done(Evict)
+    [look] = [look for at, own, look in world.looks if (at, own) == (deed.at, deed.by) and look.read]
+    assert look.probe >= {A, deed.by}
+
+
+def test_an_agent_that_cannot_reach_anybody_blames_itself():
+    world = cluster(5)
+    world.reaches = lambda own, target: own != A
+    world.run(20 * 60)
+    assert world.done(Evict) == []
+    assert {reason.why for _, own, reason in world.refusals if own == A} == {Why.ALONE}
+
+
+def test_a_member_that_no_one_can_reach_comes_back_ever_more_rarely_and_is_not_destroyed():
+    world = cluster(5, destroys=True)
+    world.reaches = lambda own, target: target != A
+    world.run(4 * 3600)
+    returns = [deed.at for deed in world.done(Register) if deed.by == A]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(returns)]
+    assert pauses[0] < 5 * 60
+    assert min(pauses[5:]) > 10 * 60
+    assert world.done(Destroy) == []
+
+
+def test_when_everybody_fails_at_once_nobody_leaves():
+    world = cluster(5)
+    world.down |= set(world.members)
+    world.run(20 * 60)
+    assert world.deeds == []
+    assert len(world.members) == 5
+
+
+def test_more_than_half_is_never_removed_in_the_normal_way():
+    world = cluster(10)
+    dead = [address(number) for number in range(1, 8)]
+    world.crash(*dead)
+    world.run(25 * 60)
+    assert len(world.members) == 5
+    assert all(deed.size >= 5 for deed in world.deeds)
+    assert Why.FLOOR in {reason.why for _, _, reason in world.refusals}
+
+
+def test_who_failed_for_too_long_leaves_one_at_a_time_whatever_the_floor():
+    world = cluster(4, max_failures=10)
+    world.crash(A, B, C)
+    world.run(60 * 60)
+    assert world.members == {D}
+    slow = world.done(EvictSlowly)
+    assert slow
+    assert all(later.at - earlier.at >= 60 for earlier, later in itertools.pairwise(slow))
+
+
+def test_the_last_member_is_never_removed():
+    world = cluster(2, max_failures=5)
+    world.down |= {A, B}
+    world.run(3600)
+    assert world.members == {A, B}
+    world.down.remove(B)
+    world.run(3600)
+    assert world.members == {B}
+
+
+def test_a_service_that_dies_under_a_living_agent_is_withdrawn_by_it_or_removed_by_others():
+    world = cluster(5)
+    world.down.add(A)
+    took = world.run_until(lambda: A not in world.members, limit=20)
+    assert took <= 15
+    world.run(600)
+    assert A not in world.members
+    world.down.clear()
+    world.run(150)
+    assert A in world.members
+
+
+def test_a_stopped_agent_leaves_at_once():
+    world = cluster(3)
+    world.stop(A)
+    world.run(0.1)
+    assert world.members == {B, C}
+    [deed] = world.done(Withdraw)
+    assert deed.action.reason.why is Why.STOP
+
+
+def test_the_last_one_who_answers_stays_when_it_is_stopped():
+    world = cluster(2)
+    world.down.add(B)
+    world.agents[B].look = Look(float("inf"))
+    world.stop(A)
+    world.run(0.1)
+    assert A in world.members
+    assert Why.STOP_STAYS in {reason.why for _, _, reason in world.refusals}
+
+
+def test_members_of_another_region_are_left_alone_until_they_failed_for_very_long():
+    world = cluster(4, regional=True, max_failures=10)
+    world.region_of = lambda host: "far" if host in {A, B} else "near"
+    world.crash(A)
+    world.agents.pop(B)  # nobody watches in the far region
+    world.run(9 * 60)
+    assert world.deeds == []
+    assert Why.ELSEWHERE in {reason.why for _, _, reason in world.refusals}
+    world.run(5 * 60)
+    assert A not in world.members
+
+
+def test_nobody_in_another_region_is_destroyed():
+    world = cluster(4, regional=True, destroys=True, max_failures=10)
+    world.region_of = lambda host: "far" if host in {A, B} else "near"
+    world.crash(A)
+    world.agents.pop(B)
+    world.run(3600)
+    assert A not in world.members
+    assert world.done(Destroy) == []
+
+
+def test_an_instance_is_destroyed_once_it_was_gone_for_longer_than_a_living_one_stays_away():
+    world = cluster(3, destroys=True)
+    world.crash(A)
+    world.run(3600)
+    [evicted] = world.done(Evict)
+    [destroyed] = world.done(Destroy)
+    assert destroyed.action.address == A
+    assert destroyed.at - evicted.at >= world.policy.longest_absence
+    assert destroyed.by == evicted.by
+
+
+def test_an_instance_that_answers_again_is_not_destroyed():
+    world = cluster(3, destroys=True)
+    world.crash(A)
+    world.run_until(lambda: A not in world.members, 30)
+    world.run(60)
+    world.down.clear()
+    world.run(3600)
+    assert world.done(Destroy) == []
+
+
+def test_a_destroyer_that_fails_is_asked_again_an_interval_later():
+    world = cluster(3, destroys=True)
+    world.destroyer_works = False
+    world.crash(A)
+    world.run(26 * 60)
+    assert world.done(Destroy) == []
+    assert {reason.why for _, _, reason in world.refusals} == set()
+    world.destroyer_works = True
+    world.run(3 * 60)
+    assert [deed.action.address for deed in world.done(Destroy)] == [A]
+
+
+def test_closing_the_probe_port_inside_the_cluster_destroys_nobody():
+    world = cluster(6, destroys=True)
+    world.reaches = lambda own, target: False
+    world.run(4 * 3600)
+    assert world.done(Destroy) == []
+    assert world.members
+
+
+def test_nothing_is_written_while_the_provider_is_down_and_a_due_removal_follows_soon_after():
+    world = cluster(5)
+    world.provider_down = True
+    world.crash(A)
+    world.run(1800)
+    assert world.deeds == []
+    world.provider_down = False
+    assert world.run_until(lambda: A not in world.members, 300) <= 300
+
+
+def test_the_provider_is_asked_ever_more_rarely_while_it_is_down():
+    world = cluster(1)
+    world.provider_down = True
+    world.run(600)
+    world.reads = 0
+    world.run(3600)
+    assert world.reads <= 3600 / (4 * 60 * 0.7)
+
+
+def test_foreign_addresses_are_neither_probed_nor_removed():
+    world = cluster(2)
+    foreign = ["192.0.2.1", "8.8.8.8", "127.0.0.1", "169.254.169.254", "224.0.0.1"]
+    world.record_set = world.record_set.holding([*world.record_set.values, "8.8.8.8", "127.0.0.1", "169.254.169.254"])
+    before = world.record_set
+    world.run(2 * 3600)
+    assert world.record_set == before
+    probed = {target for agent in world.agents.values() for target in agent.state.health}
+    assert not {str(target) for target in probed} & set(foreign)
+
+
+def test_an_address_that_changes_is_replaced():
+    state, now = State(), 0.0
+    world = cluster(2)
+    agent = world.agents.pop(A)
+    new = address(77)
+    state = agent.state
+    world.agents[new] = type(agent)(state=state, look=Look(world.now))
+    world.run(60)
+    assert world.members == {new, B}
+    assert [deed.action.reason.why for deed in world.done(Withdraw)] == [Why.MOVED]
+    assert now == 0.0
+
+
+def test_the_same_arguments_give_the_same_decision():
+    seen = Observation(now=1.0, own=A, jitter=0.25)
+    assert decide(State(), seen, policy()) == decide(State(), seen, policy())
+
+
+def test_a_host_without_an_address_of_the_family_looks_again_later_and_reads_nothing():
+    decision = decide(State(), Observation(now=7.0, own=None), policy())
+    assert decision.actions == ()
+    assert decision.look == Look(12.0)

@@ -1,0 +1,167 @@
+"""A cluster in virtual time: what the tests of the decision drive it with.
+
+Every agent is a State and a Look; the world answers the look from what is true in it, hands the observation to
+`decide`, and applies the edits at once. Nothing here decides anything.
+"""
+
+import ipaddress
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from dnslb.decision import (
+    Action,
+    Decision,
+    Destroy,
+    Look,
+    Observation,
+    Policy,
+    Reason,
+    State,
+    Trouble,
+    decide,
+    revised,
+)
+from dnslb.interfaces import ProbeResult, Verdict
+from dnslb.records import Address, RecordSet, RecordType
+
+HEALTHY = ProbeResult(Verdict.HEALTHY)
+REFUSED = ProbeResult(Verdict.FAILED, "connection refused")
+
+
+def address(number: int) -> Address:
+    return ipaddress.ip_address(f"10.0.0.{number}")
+
+
+def policy(interval: float = 60.0, **changes) -> Policy:
+    settings = {"interval": interval, "probe_interval": min(interval, 5.0), "ttl": int(interval)} | changes
+    return Policy(**settings)
+
+
+@dataclass
+class Agent:
+    state: State = field(default_factory=State)
+    look: Look = field(default_factory=lambda: Look(0.0))
+    running: bool = True
+    stopping: bool = False
+    last: Decision | None = None
+
+
+@dataclass(frozen=True)
+class Deed:
+    at: float
+    by: Address
+    action: Action
+    size: int
+
+
+class World:
+    def __init__(self, policy_: Policy, seed: int = 1, members: Iterable[Address] = ()):
+        self.policy = policy_
+        self.now = 0.0
+        self.chance = random.Random(seed)
+        self.record_set = RecordSet("www.example.test", RecordType.A).holding(members, policy_.ttl)
+        self.agents: dict[Address, Agent] = {}
+        self.down: set[Address] = set()
+        self.provider_down = False
+        self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
+        self.region_of: Callable[[Address], str] = lambda _: "one"
+        self.deeds: list[Deed] = []
+        self.refusals: list[tuple[float, Address, Reason]] = []
+        self.destroyer_works = True
+        self.looks: list[tuple[float, Address, Look]] = []
+        self.reads = 0
+        self.probes = 0
+
+    def start(self, *addresses: Address) -> None:
+        for own in addresses:
+            self.agents[own] = Agent(look=Look(self.now))
+
+    def crash(self, *addresses: Address) -> None:
+        """The service and the agent die together."""
+        self.down |= set(addresses)
+        for own in addresses:
+            self.agents.pop(own, None)
+
+    def stop(self, own: Address) -> None:
+        self.agents[own].stopping = True
+        self.agents[own].look = Look(self.now, read=True, probe=frozenset(self.agents[own].state.health) - {own})
+
+    def run(self, seconds: float) -> None:
+        """Lets `seconds` pass."""
+        end = self.now + seconds
+        while True:
+            due = [(agent.look.at, int(own), own) for own, agent in self.agents.items()]
+            if not due or min(due)[0] > end:
+                break
+            at, _, own = min(due)
+            self.now = max(self.now, at)
+            self._step(own, self.agents[own])
+        self.now = end
+
+    def run_until(self, condition: Callable[[], bool], limit: float) -> float:
+        """Lets time pass in small steps until the condition holds; says how long that took."""
+        started = self.now
+        while not condition():
+            assert self.now - started < limit, f"not within {limit} s"
+            self.run(0.05)
+        return self.now - started
+
+    @property
+    def members(self) -> frozenset[Address]:
+        return self.record_set.addresses
+
+    def is_without(self, member: Address) -> Callable[[], bool]:
+        return lambda: member not in self.members
+
+    def done(self, kind: type[Action]) -> list[Deed]:
+        return [deed for deed in self.deeds if type(deed.action) is kind]
+
+    def _step(self, own: Address, agent: Agent) -> None:
+        looked = agent.look
+        self.looks.append((self.now, own, looked))
+        self.reads += looked.read
+        self.probes += len(looked.probe)
+        probes = {target: self._probe(own, target) for target in looked.probe}
+        seen = self._observation(
+            own,
+            agent,
+            record_set=self.record_set if looked.read and not self.provider_down else None,
+            trouble=Trouble() if looked.read and self.provider_down else None,
+            probes=probes,
+            probed_at=self.now,
+            local=frozenset(target for target in probes if self.region_of(target) == self.region_of(own)),
+        )
+        decision = self._decide(own, agent, seen)
+        if decision.edits:
+            assert seen.record_set is not None, "nothing may be done on an old view"
+            self.record_set = revised(self.record_set, decision.edits, self.policy)
+            self.deeds += [Deed(self.now, own, action, len(self.members)) for action in decision.edits]
+            after = self._observation(own, agent, record_set=self.record_set, done=decision.edits)
+            decision = self._decide(own, agent, after)
+            if decision.edits:
+                agent.look = Look(self.now, read=True)
+                return
+        destructions = tuple(action for action in decision.actions if isinstance(action, Destroy))
+        if destructions:
+            works = self.destroyer_works
+            self.deeds += [Deed(self.now, own, action, len(self.members)) for action in destructions if works]
+            outcome = {"done": destructions} if works else {"failed": destructions}
+            decision = self._decide(own, agent, self._observation(own, agent, **outcome))
+        agent.look = decision.look
+        if agent.stopping and own not in self.members:
+            del self.agents[own]
+
+    def _decide(self, own: Address, agent: Agent, seen: Observation) -> Decision:
+        decision = decide(agent.state, seen, self.policy)
+        agent.state, agent.last = decision.state, decision
+        self.refusals += [(self.now, own, reason) for reason in decision.refusals]
+        assert decision.look.at >= self.now, "a look into the past"
+        return decision
+
+    def _observation(self, own: Address, agent: Agent, **seen) -> Observation:
+        return Observation(now=self.now, own=own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
+
+    def _probe(self, own: Address, target: Address) -> ProbeResult:
+        alive = target not in self.down and (own == target or self.reaches(own, target))
+        return HEALTHY if alive else REFUSED

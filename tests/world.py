@@ -90,22 +90,25 @@ class World:
     def run(self, seconds: float) -> None:
         """Lets `seconds` pass."""
         end = self.now + seconds
-        while True:
-            due = [(agent.look.at, int(own), own) for own, agent in self.agents.items()]
-            if not due or min(due)[0] > end:
-                break
-            at, _, own = min(due)
-            self.now = max(self.now, at)
-            self._step(own, self.agents[own])
-        self.now = end
+        while self._advance(end):
+            pass
 
     def run_until(self, condition: Callable[[], bool], limit: float) -> float:
-        """Lets time pass in small steps until the condition holds; says how long that took."""
+        """Lets time pass until the condition holds; says how long that took."""
         started = self.now
         while not condition():
-            assert self.now - started < limit, f"not within {limit} s"
-            self.run(0.05)
+            assert self._advance(started + limit), f"not within {limit} s"
         return self.now - started
+
+    def _advance(self, end: float) -> bool:
+        """Makes the next look that is due by `end`; where there is none, it is `end` now."""
+        due = min(((agent.look.at, int(own), own) for own, agent in self.agents.items()), default=None)
+        if due is None or due[0] > end:
+            self.now = end
+            return False
+        self.now = max(self.now, due[0])
+        self._step(due[2], self.agents[due[2]])
+        return True
 
     @property
     def members(self) -> frozenset[Address]:

@@ -7,6 +7,7 @@ here, and nowhere else. An absent record set and an empty one are the same: a `R
 from __future__ import annotations
 
 import enum
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -122,11 +123,17 @@ class RecordSet:
         """The members of an A or AAAA set."""
         if self.type is RecordType.TXT:
             raise TypeError(f"{self.name} {self.type} holds no addresses")
-        return frozenset(map(ipaddress.ip_address, self.values))
+        return _addresses(self.values)
 
     def holding(self, values: Iterable[object], ttl: int | None = None) -> RecordSet:
         """The same name and type with other values, and with another TTL where one is given."""
         return replace(self, values=tuple(map(str, values)), ttl=self.ttl if ttl is None else ttl)
+
+
+@functools.lru_cache(maxsize=256)
+def _addresses(values: tuple[str, ...]) -> frozenset[Address]:
+    """Parsed once for each content: a decision asks for the members many times."""
+    return frozenset(map(ipaddress.ip_address, values))
 
 
 def _normalise_values(type_: RecordType, values: Iterable[str]) -> tuple[str, ...]:

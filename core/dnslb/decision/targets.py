@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 from dnslb.decision.model import Policy, State
+from dnslb.options import Network
 from dnslb.records import Address
 
-# Instance metadata services, which answer credentials to whoever asks (169.254.169.254 is link-local).
+# An instance metadata service, which answers credentials to whoever asks; the other one is link-local.
 _METADATA = ipaddress.ip_address("fd00:ec2::254")
 
 
@@ -21,12 +23,16 @@ def managed(state: State, policy: Policy) -> frozenset[Address]:
     """The other members that are probed and may be removed."""
     if state.own is None:
         return frozenset()
-    others = state.members - {state.own} - state.former
-    return frozenset(address for address in others if manages(policy, state.own, address))
+    return _managed(state.members, state.own, policy.networks) - state.former
 
 
-def manages(policy: Policy, own: Address, address: Address) -> bool:
-    """Whether `address` is one that an agent at `own` may probe.
+@functools.lru_cache(maxsize=64)
+def _managed(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> frozenset[Address]:
+    return frozenset(address for address in members if address != own and manages(own, address, networks))
+
+
+def manages(own: Address, address: Address, networks: tuple[Network, ...] = ()) -> bool:
+    """Whether an agent at `own` may probe `address`: in one of the networks, or, without any, of its own kind.
 
     Who can write the record set could otherwise aim the probes of a whole cluster.
     """
@@ -34,6 +40,6 @@ def manages(policy: Policy, own: Address, address: Address) -> bool:
         return False
     if address.is_loopback and not own.is_loopback:
         return False
-    if policy.networks:
-        return any(address in network for network in policy.networks if network.version == address.version)
+    if networks:
+        return any(address in network for network in networks if network.version == address.version)
     return (address.is_loopback, address.is_global) == (own.is_loopback, own.is_global)

@@ -1,0 +1,136 @@
+"""The invariants of the balancer under any order of faults, in virtual time."""
+
+import math
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world import World, address, policy
+
+from dnslb.decision import Destroy, Evict, EvictSlowly, Register, Withdraw
+
+HOSTS = tuple(map(address, range(1, 8)))
+
+faults = st.one_of(
+    st.tuples(st.just("service dies"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("service returns"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("host crashes"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("host returns"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("agent stops"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("isolated"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("unreachable"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("halves"), st.integers(1, 6)),
+    st.tuples(st.just("healed"), st.none()),
+    st.tuples(st.just("provider down"), st.none()),
+    st.tuples(st.just("provider up"), st.none()),
+)
+histories = st.lists(st.tuples(faults, st.floats(0.1, 900)), max_size=25)
+
+
+class WatchedWorld(World):
+    """Checks the invariants after every step."""
+
+    def _step(self, own, agent):
+        before = self.members
+        deeds = len(self.deeds)
+        super()._step(own, agent)
+        done = [deed.action for deed in self.deeds[deeds:]]
+        edits = [action for action in done if not isinstance(action, Destroy)]
+        assert self.members or not before, "S1: an empty set was committed"
+        for action in edits:
+            if isinstance(action, Register | Withdraw):
+                assert action.address == own, "S2: somebody else was added or withdrawn"
+            else:
+                assert not self._answers(own, action.address), "S2: a member that answers was removed"
+                assert own in before, "S5: somebody who is out judged others"
+                assert own not in self.down, "S5: somebody who is down judged others"
+        if any(type(action) is Evict for action in edits):
+            recent = max(size for at, size in agent.state.sizes)
+            assert len(self.members) >= math.ceil(recent / 2), "S4: below half of the recent size"
+        assert sum(isinstance(action, EvictSlowly) for action in edits) <= 1
+        for action in done:
+            if isinstance(action, Destroy):
+                assert action.address not in self.members, "S6: destroyed while in the record set"
+                assert not self._answers(own, action.address), "S6: destroyed although it answers"
+
+    def _answers(self, own, target):
+        return target not in self.down and self.reaches(own, target)
+
+    def suffer(self, fault, subject):
+        match fault:
+            case "service dies":
+                self.down.add(subject)
+            case "service returns":
+                self.down.discard(subject)
+            case "host crashes":
+                self.crash(subject)
+            case "host returns":
+                self.down.discard(subject)
+                if subject not in self.agents:
+                    self.start(subject)
+            case "agent stops":
+                if subject in self.agents and not self.agents[subject].stopping:
+                    self.stop(subject)
+            case "isolated":
+                self.reaches = lambda own, target: subject not in (own, target)
+            case "unreachable":
+                self.reaches = lambda own, target: target != subject
+            case "halves":
+                cut = HOSTS[subject]
+                self.reaches = lambda own, target: (own < cut) == (target < cut)
+            case "healed":
+                self.reaches = lambda own, target: True
+            case "provider down":
+                self.provider_down = True
+            case "provider up":
+                self.provider_down = False
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)))
+def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
+    world = WatchedWorld(policy(interval, destroys=True, max_failures=20), seed)
+    world.start(*HOSTS[:size])
+    world.run(3 * interval)
+    for (fault, subject), pause in history:
+        world.suffer(fault, subject)
+        world.run(pause)
+
+
+@settings(max_examples=15, deadline=None)
+@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)))
+def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size):
+    world = WatchedWorld(policy(30.0), seed)
+    world.start(*HOSTS[:size])
+    world.run(90)
+    for (fault, subject), pause in history:
+        world.suffer(fault, subject)
+        world.run(pause)
+    world.down.clear()
+    world.suffer("healed", None)
+    world.suffer("provider up", None)
+    world.run(60)
+    for own in HOSTS[:size]:
+        if own not in world.agents or world.agents[own].stopping:
+            world.agents.pop(own, None)
+            world.start(own)
+    world.run(30 * 25)
+    assert world.members >= set(HOSTS[:size])
+    world.deeds.clear()
+    world.run(3600)
+    assert world.deeds == []
+
+
+@settings(max_examples=8, deadline=None)
+@given(histories, st.integers(0, 2**32))
+def test_the_same_seed_gives_the_same_trace(history, seed):
+    traces = []
+    for _ in range(2):
+        world = World(policy(30.0), seed)
+        world.start(*HOSTS[:4])
+        for (fault, subject), pause in history[:8]:
+            WatchedWorld.suffer(world, fault, subject)
+            world.run(pause)
+        traces.append(world.deeds)
+    assert traces[0] == traces[1]
+    assert all(earlier.at <= later.at for earlier, later in pairwise(traces[0]))

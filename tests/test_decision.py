@@ -160,6 +160,34 @@ def test_the_last_member_is_never_removed():
     assert world.members == {B}
 
 
+def test_an_agent_that_cannot_probe_judges_nobody_and_keeps_its_pace():
+    world = cluster(3)
+    world.run(7)
+    world.crash(A)
+    world.run(4)
+    world.cannot_ask |= {B, C}
+    world.looks.clear()
+    world.run(300)
+    assert world.deeds == []
+    assert len(world.looks) < 2 * 300  # no faster than one look a second
+    world.cannot_ask.clear()
+    world.run(30)
+    assert A not in world.members
+
+
+def test_an_agent_that_stops_before_it_has_probed_anybody_leaves_if_another_answers():
+    world = World(policy())
+    world.start(A)
+    world.run(20)
+    assert world.members == {A}
+    world.start(B)
+    world.run(20)
+    assert B not in world.agents[A].state.members  # it has not read since
+    world.stop(A)
+    world.run(3)
+    assert world.members == {B}
+
+
 def test_a_service_that_dies_under_a_living_agent_is_withdrawn_by_it_or_removed_by_others():
     world = cluster(5)
     world.down.add(A)

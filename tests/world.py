@@ -63,6 +63,7 @@ class World:
         self.record_set = RecordSet("www.example.test", RecordType.A).holding(members, policy_.ttl)
         self.agents: dict[Address, Agent] = {}
         self.down: set[Address] = set()
+        self.cannot_ask: set[Address] = set()
         self.provider_down = False
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
@@ -166,5 +167,7 @@ class World:
         return Observation(now=self.now, own=own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
 
     def _probe(self, own: Address, target: Address) -> ProbeResult:
+        if own in self.cannot_ask:
+            return ProbeResult(Verdict.LOCAL, "no descriptors")
         alive = target not in self.down and (own == target or self.reaches(own, target))
         return HEALTHY if alive else REFUSED

@@ -49,7 +49,7 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
     stale = _stale_evidence(state, seen, policy, wanted)
     if wanted and (seen.record_set is None or stale):
-        return Decision(state, (), refusals, Look(_readable_at(state, seen), read=True, probe=stale))
+        return Decision(state, (), refusals, Look(_confirm_at(state, seen, policy, stale), read=True, probe=stale))
     return Decision(state, wanted, refusals, _next_look(state, seen, policy))
 
 
@@ -90,13 +90,17 @@ def _former(state: State) -> Ruling:
 
 
 def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
-    """The last one who answers stays in: an address that may be dead is better than no address."""
-    healthy, others = _answering(state, policy)
-    if healthy:
-        for address in (own, *sorted(state.former & state.members, key=int)):
-            yield Withdraw(address, Reason.of(Why.STOP, address, healthy=healthy))
-    else:
-        yield Reason.of(Why.STOP_STAYS, own, others=others)
+    """The last one who answers stays in: an address that may be dead is better than no address.
+
+    Who has not been asked yet gives hope enough to ask (see `_stale_evidence`), and no more.
+    """
+    others = managed(state, policy)
+    hopeful = [address for address in others if not _health(state, address).failures]
+    if not hopeful:
+        yield Reason.of(Why.STOP_STAYS, own, others=len(others))
+        return
+    for address in (own, *sorted(state.former & state.members, key=int)):
+        yield Withdraw(address, Reason.of(Why.STOP, address, healthy=len(hopeful)))
 
 
 def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> Ruling:
@@ -194,18 +198,26 @@ def _removed_instances(state: State, seen: Observation, policy: Policy) -> Rulin
 
 
 def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
-    """Whom to probe again before what is wanted may be done: those it is about, and oneself."""
-    if seen.stopping or state.own is None:
+    """Whom to probe again before what is wanted may be done: those it rests on."""
+    if not wanted or state.own is None:
         return frozenset()
-    needed = {state.own} | {action.address for action in wanted if isinstance(action, Evict | Destroy)}
+    if seen.stopping:
+        needed = set(managed(state, policy))
+    else:
+        needed = {state.own} | {action.address for action in wanted if isinstance(action, Evict | Destroy)}
     if seen.record_set is None:
         return frozenset(needed)
     oldest = seen.now - policy.evidence_age
     return frozenset(address for address in needed if _health(state, address).probed_at < oldest)
 
 
-def _readable_at(state: State, seen: Observation) -> float:
-    return max(seen.now, state.next_read) if state.troubles else seen.now
+def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> float:
+    """At once, unless the provider has to be spared, or the same was just tried and led to nothing."""
+    if state.troubles:
+        return max(seen.now, state.next_read)
+    if seen.record_set is not None and stale <= seen.probes.keys():
+        return seen.now + policy.recheck_interval
+    return seen.now
 
 
 def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
@@ -231,7 +243,7 @@ def _recheck_at(health: Health, now: float, policy: Policy, own: bool) -> float 
     rising = own and not health.failures and health.passed < policy.rise
     if not (in_doubt or rising):
         return None
-    soon = max(now, health.probed_at + policy.recheck_interval)
+    soon = max(now, health.asked_at + policy.recheck_interval)
     if health.failing_since is None or now >= health.failing_since + policy.blip:
         return soon
     # The probe that settles it falls on the first moment at which it can.

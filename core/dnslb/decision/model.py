@@ -93,12 +93,22 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the probes of one address said. `failing_since` is None while the last one that said anything passed."""
+    """What the probes of one address said.
+
+    Attributes:
+        passed, failures: in a row, up to now; at most one of them is not 0.
+        failing_since: when the first of the failures was; None while there is none.
+        probed_at: when the last probe was that said anything.
+        asked_at: when the last probe was, even if it could not be made.
+        detail: what the last probe said.
+        local: whether the address is in the own region, as far as that was asked.
+    """
 
     passed: int = 0
     failures: int = 0
     failing_since: float | None = None
     probed_at: float = -NEVER
+    asked_at: float = -NEVER
     detail: str = ""
     local: bool = True
 

@@ -121,14 +121,15 @@ def _next_probe(state: State, seen: Observation, policy: Policy) -> float:
 
 def _after(health: Health, result: ProbeResult, at: float, local: bool) -> Health:
     if result.verdict is Verdict.HEALTHY:
-        return Health(passed=health.passed + 1, probed_at=at, local=local)
+        return Health(passed=health.passed + 1, probed_at=at, asked_at=at, local=local)
     if result.verdict is Verdict.LOCAL:
         # It says nothing about the target, and does not let anything rest on an older probe either.
-        return replace(health, passed=0, detail=result.detail)
+        return replace(health, passed=0, asked_at=at, detail=result.detail)
     return Health(
         failures=health.failures + 1,
         failing_since=at if health.failing_since is None else health.failing_since,
         probed_at=at,
+        asked_at=at,
         detail=result.detail,
         local=local,
     )

@@ -23,7 +23,7 @@ class Why(enum.Enum):
     SELF_DOWN_STAYS = "fails its self-check ({detail}), but {healthy} of {others} other members answer me: it stays"
     MOVED = "is no longer the address of this host, which is {own} now"
     STOP = "leaves, since the agent stops; {healthy} other members answer"
-    STOP_STAYS = "stays although the agent stops: of {others} other members none answers"
+    STOP_STAYS = "stays although the agent stops: no other member answers (of {others})"
 
     # members that fail
     DOWN = "failed {failures} probes over {seconds:.1f} s: {detail}"

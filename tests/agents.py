@@ -1,0 +1,189 @@
+"""Real agent processes on loopback, each with a service to register, and a client that resolves throughout."""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+
+LIMIT = 60.0
+
+
+def wait_until(condition: Callable[[], bool], limit: float = LIMIT, what: str = "") -> float:
+    """Seconds until the condition holds; fails past the limit."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < limit, f"not within {limit} s: {what}"
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+class Service:
+    """Accepts connections on one address, until it is closed."""
+
+    def __init__(self, address: str, port: int = 0):
+        self.address = address
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((address, port))
+        self._socket.listen(128)
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                connection.close()
+
+    def close(self) -> None:
+        # shutdown() wakes accept(); close() alone would leave the thread, and the listening socket, in it.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+
+def services(count: int, network: str = "127.0.1") -> list[Service]:
+    """That many services, on addresses of their own, all on one port that was free on each."""
+    for _ in range(20):
+        made = [Service(f"{network}.1")]
+        with contextlib.suppress(OSError):
+            for number in range(2, count + 1):
+                made.append(Service(f"{network}.{number}", made[0].port))
+            return made
+        for service in made:
+            service.close()
+    raise AssertionError(f"no port is free on {count} addresses")
+
+
+class Agent:
+    """`dnslb run` in a process of its own."""
+
+    def __init__(self, folder: Path, address: str, configuration: str):
+        self.address = address
+        self._log = folder / f"{address}.log"
+        self._file = folder / f"{address}.yml"
+        self._file.write_text(configuration, encoding="utf-8")
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            words = [sys.executable, "-m", "dnslb", "run", str(self._file), "--log", "json"]
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def terminate(self, on_exit: Callable[[], object], limit: float = LIMIT) -> tuple[int, object]:
+        """SIGTERM; the exit status, and what `on_exit` finds at the moment at which the process has ended."""
+        self._process.send_signal(signal.SIGTERM)
+        wait_until(lambda: self._process.poll() is not None, limit, f"the agent of {self.address} ends")
+        return self._process.returncode, on_exit()
+
+    def check_alive(self) -> None:
+        assert self._process.poll() is None, f"an agent has ended:\n{self._log.read_text(encoding='utf-8')}"
+
+    def close(self) -> None:
+        if self._process and self._process.poll() is None:
+            self.kill()
+
+    def events(self, name: str = "") -> list[dict]:
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if not name or event.get("event") == name]
+
+
+class Client(threading.Thread):
+    """Resolves over UDP throughout; `empty` counts answers without an address after the first that had one."""
+
+    def __init__(self, server: tuple[str, int], name: str):
+        super().__init__(daemon=True)
+        self.answers = self.empty = 0
+        self.members: frozenset[str] = frozenset()
+        self._server, self._name = server, name
+        self._stopped = threading.Event()
+
+    def resolve(self) -> frozenset[str]:
+        query = dns.message.make_query(self._name, dns.rdatatype.A)
+        response, _ = dns.query.udp_with_fallback(query, self._server[0], port=self._server[1], timeout=5)
+        assert response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+        return frozenset(str(rdata) for rrset in response.answer for rdata in rrset)
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.01):
+            with contextlib.suppress(dns.exception.Timeout):
+                members = self.resolve()
+                self.answers += 1
+                self.empty += bool(self.members) and not members
+                self.members = members or self.members
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+class Cluster:
+    """Services, their agents, and a client of one name on one name server."""
+
+    def __init__(self, folder: Path, size: int, server: tuple[str, int], name: str, configure: Callable[[str], str]):
+        self.services = {service.address: service for service in services(size)}
+        self.port = next(iter(self.services.values())).port
+        self.agents = {
+            address: Agent(folder, address, self._common(name, address) + configure(name)) for address in self.services
+        }
+        self.client = Client(server, name)
+        self.client.start()
+
+    def _common(self, name: str, address: str) -> str:
+        return f"fqdn: {name}\ntcp_port: {self.port}\naddress: {address}\ncheck_interval: 5s\n"
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        return frozenset(self.agents)
+
+    def start(self) -> None:
+        for agent in self.agents.values():
+            agent.start()
+
+    def complete(self) -> bool:
+        for agent in self.agents.values():
+            agent.check_alive()
+        return self.client.members == self.addresses
+
+    def crash(self, address: str) -> None:
+        """The agent and its service, at once, without a goodbye."""
+        self.agents[address].kill()
+        self.services[address].close()
+
+    def recover(self, address: str) -> None:
+        self.services[address] = Service(address, self.port)
+        self.agents[address].start()
+
+    def close(self) -> None:
+        for agent in self.agents.values():
+            agent.close()
+        self.client.stop()
+        for service in self.services.values():
+            service.close()
+
+
+@contextlib.contextmanager
+def running(cluster: Cluster) -> Iterator[Cluster]:
+    try:
+        yield cluster
+    finally:
+        cluster.close()

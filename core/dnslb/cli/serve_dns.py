@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dnslb.cli import OK
 from dnslb.errors import ConfigurationError
-from dnslb.localdns.server import DnsServer, Endpoint
+from dnslb.localdns.server import DnsServer
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def _run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def parse_endpoint(text: str) -> Endpoint:
+def parse_endpoint(text: str) -> tuple[str, int]:
     """`127.0.0.1:53` or `[::1]:53`.
 
     Raises:
@@ -43,7 +43,7 @@ def parse_endpoint(text: str) -> Endpoint:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-async def _serve(database: Path, zones: list[str], listen: list[Endpoint]) -> None:
+async def _serve(database: Path, zones: list[str], listen: list[tuple[str, int]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -59,7 +59,11 @@ class Cluster:
             line = output.readline().decode()
         found = re.search(r"127\.0\.0\.1:(\d+)", line)
         if found is None:
-            raise Unavailable(f"the DNS server does not start; see {self.log('dns')}")
+            process.wait()
+            said = self.log("dns").read_text(encoding="utf-8").splitlines()
+            raise Unavailable(
+                f"the DNS server of the demonstration does not start: {said[-1] if said else 'no reason given'}"
+            )
         return "127.0.0.1", int(found[1])
 
     def configuration(self, address: str) -> Path:

@@ -13,8 +13,11 @@ from dnslb.demo.client import Client
 from dnslb.demo.cluster import ADDRESSES, NAME, Cluster
 from dnslb.demo.screen import Screen
 
-_STEP_LIMIT = 20.0
+STEP_LIMIT = 20.0
+"""How long in seconds a step may take until it counts as not happening."""
+
 _STAYS = 3.0
+_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +28,23 @@ class Measured:
     seconds: float | None
 
 
-def play(output: TextIO) -> bool:
-    """Plays the whole demonstration; says whether every step happened and no client was left without an answer."""
+def play(output: TextIO, limit: float = STEP_LIMIT) -> bool:
+    """Plays it all, each step in at most `limit` seconds.
+
+    Says whether every step happened, and no lookup of the client was left without an address that answers.
+    """
     with tempfile.TemporaryDirectory(prefix="dnslb-demo-") as folder:
         cluster = Cluster(Path(folder))
         try:
-            return _Story(cluster, Screen(output)).play()
+            return _Story(cluster, Screen(output), limit).play()
         finally:
             cluster.close()
 
 
 class _Story:
-    def __init__(self, cluster: Cluster, screen: Screen) -> None:
+    def __init__(self, cluster: Cluster, screen: Screen, limit: float) -> None:
         self._cluster = cluster
+        self._limit = limit
         self._screen = screen
         self._results: list[Measured] = []
         self._client = Client(NAME, cluster.start_dns(), cluster.port)
@@ -135,19 +142,21 @@ class _Story:
         """Acts, and waits for what must come of it."""
         started = self._begin(text, act)
         while not until():
-            if never() or time.monotonic() - started > _STEP_LIMIT:
-                return self._end(text, None)
+            if never() or time.monotonic() - started > self._limit:
+                return self._end(text, started, happened=False)
             self._show(started)
-        return self._end(text, time.monotonic() - started)
+            time.sleep(_PAUSE)
+        return self._end(text, started, happened=True)
 
     def _stays(self, text: str, act: Callable[[], object], address: str) -> bool:
         """Acts, and sees to it that nothing comes of it."""
         started = self._begin(text, act)
         while time.monotonic() - started < _STAYS:
             if address not in self._client.members:
-                return self._end(text, None)
+                return self._end(text, started, happened=False)
             self._show(started)
-        return self._end(text, time.monotonic() - started)
+            time.sleep(_PAUSE)
+        return self._end(text, started, happened=True)
 
     def _begin(self, text: str, act: Callable[[], object]) -> float:
         self._screen.heading(text)
@@ -157,16 +166,15 @@ class _Story:
 
     def _show(self, started: float) -> None:
         self._screen.members(NAME, ADDRESSES, self._client.members, time.monotonic() - started)
-        time.sleep(0.05)
 
-    def _end(self, text: str, seconds: float | None) -> bool:
-        self._results.append(Measured(text, seconds))
-        if seconds is None:
-            self._screen.outcome(f"did not happen within {_STEP_LIMIT:g} s", good=False)
+    def _end(self, text: str, started: float, *, happened: bool) -> bool:
+        seconds = time.monotonic() - started
+        self._results.append(Measured(text, seconds if happened else None))
+        self._show(started)
+        self._screen.outcome(f"after {seconds:.1f} s" if happened else f"not after {seconds:.1f} s", good=happened)
+        if not happened:
             self._show_logs()
-        else:
-            self._screen.outcome(f"after {seconds:.1f} s", good=True)
-        return seconds is not None
+        return happened
 
     def _show_logs(self) -> None:
         for file in sorted(self._cluster.folder.glob("*.log")):

@@ -1,0 +1,210 @@
+"""The shell around the decision: real sockets, real time, a record manager in memory."""
+
+import asyncio
+import logging
+import threading
+import time
+
+import pytest
+
+from dnslb import (
+    ConfigurationError,
+    Denied,
+    EachProbe,
+    OutcomeUnknown,
+    ProbeResult,
+    RecordType,
+    Throttled,
+    Unavailable,
+    Verdict,
+)
+from dnslb.balancer import LoadBalancer
+from dnslb.config import Config
+from dnslb.testing import MemoryRecordManager, MemoryZone
+
+from agents import Service, services, wait_until
+
+NAME = "www.example.test"
+
+
+@pytest.fixture
+def zone():
+    return MemoryZone()
+
+
+@pytest.fixture
+def hosts():
+    """Three services on one port."""
+    made = services(3, "127.0.2")
+    yield made
+    for service in made:
+        service.close()
+
+
+def balancer(zone, service: Service, **parts) -> LoadBalancer:
+    settings = {"fqdn": NAME, "tcp_port": service.port, "address": service.address, "check_interval": "1s"}
+    [made] = Config.load(settings).services
+    return LoadBalancer(made, record_manager=parts.pop("record_manager", MemoryRecordManager(zone)), **parts)
+
+
+def members(zone) -> set[str]:
+    """What was committed last: a reading here would use up an error that is meant for a balancer."""
+    committed = [change.after for changes in zone.commits for change in changes if change.after.type is RecordType.A]
+    return set(committed[-1].values) if committed else set()
+
+
+async def eventually(condition, limit=30.0):
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_inside_an_event_loop_it_registers_and_leaves_at_the_end_of_the_block(zone, hosts):
+    first, second, _ = hosts
+    async with balancer(zone, first) as one:
+        async with balancer(zone, second) as two:
+            await eventually(lambda: members(zone) == {first.address, second.address})
+            await eventually(lambda: len(one.members) == len(two.members) == 2)
+            assert one.registered
+            assert two.registered
+        assert members(zone) == {first.address}
+    assert members(zone) == {first.address}, "the last one stays"
+
+
+def test_in_a_thread_of_its_own_it_registers_and_leaves_when_it_is_stopped(zone, hosts):
+    first, second, _ = hosts
+    one, two = balancer(zone, first), balancer(zone, second)
+    one.start()
+    two.start()
+    wait_until(lambda: members(zone) == {first.address, second.address})
+    assert two.stop(timeout=30)
+    assert members(zone) == {first.address}
+    assert one.stop(timeout=30)
+    assert not [thread for thread in threading.enumerate() if thread.name == "dnslb"]
+
+
+def test_it_cannot_be_started_twice_and_may_be_stopped_without_having_been_started(zone, hosts):
+    one = balancer(zone, hosts[0])
+    assert one.stop()
+    one.start()
+    with pytest.raises(RuntimeError, match="started already"):
+        one.start()
+    assert one.stop(timeout=30)
+
+
+async def test_a_member_that_dies_is_removed_by_the_others(zone, hosts):
+    first, second, third = hosts
+    async with balancer(zone, first), balancer(zone, second):
+        stop = asyncio.Event()
+        dying = asyncio.create_task(balancer(zone, third).run(stop))
+        await eventually(lambda: len(members(zone)) == 3)
+        dying.cancel()
+        third.close()
+        await eventually(lambda: members(zone) == {first.address, second.address})
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), Throttled("slowly", 0.1), Denied("no longer")])
+async def test_provider_errors_are_survived(zone, hosts, error):
+    zone.fail_reads(error)
+    zone.fail_commits(error)
+    async with balancer(zone, hosts[0]):
+        await eventually(lambda: members(zone) == {hosts[0].address})
+
+
+async def test_a_lost_reply_is_found_out_and_not_written_again(zone, hosts):
+    zone.fail_commits(OutcomeUnknown("the reply was lost"), applied=True)
+    async with balancer(zone, hosts[0]) as one:
+        await eventually(lambda: one.registered)
+        await asyncio.sleep(1.5)
+        assert len(zone.commits) == 1
+
+
+class Broken:
+    """A plugin that raises whatever it is asked."""
+
+    def filter(self, addresses):
+        raise ZeroDivisionError("a mistake in a plugin")
+
+    def destroy(self, addresses):
+        raise ZeroDivisionError("a mistake in a plugin")
+
+    async def check(self, targets, timeout):
+        raise ZeroDivisionError("a mistake in a plugin")
+
+
+async def test_a_broken_region_filter_keeps_nobody_from_registering_and_removes_nobody(zone, hosts, caplog):
+    first, second, third = hosts
+    caplog.set_level(logging.INFO, "dnslb")
+    async with balancer(zone, first, region_filter=Broken()), balancer(zone, second, region_filter=Broken()):
+        stop = asyncio.Event()
+        dying = asyncio.create_task(balancer(zone, third).run(stop))
+        await eventually(lambda: len(members(zone)) == 3)
+        dying.cancel()
+        third.close()
+        await eventually(lambda: "is not in my region" in caplog.text)
+        await asyncio.sleep(1)
+        assert len(members(zone)) == 3
+
+
+async def test_a_broken_probe_says_nothing_about_anybody(zone, hosts, caplog):
+    caplog.set_level(logging.INFO, "dnslb")
+    async with balancer(zone, hosts[0], probe=Broken()):
+        await eventually(lambda: "a mistake in a plugin" in caplog.text)
+        await asyncio.sleep(1)
+        assert members(zone) == set()
+
+
+async def test_a_record_manager_that_hangs_does_not_keep_the_service_from_being_probed(zone, hosts):
+    hanging = threading.Event()
+
+    class Hanging(MemoryRecordManager):
+        def read(self, name, type):
+            hanging.wait(20)
+            return super().read(name, type)
+
+    probed = []
+
+    class Probe(EachProbe):
+        async def check_one(self, target, timeout):
+            probed.append(target)
+            return ProbeResult(Verdict.HEALTHY)
+
+    one = balancer(zone, hosts[0], record_manager=Hanging(zone), probe=Probe())
+    task = asyncio.create_task(one.run())
+    await asyncio.sleep(0.5)
+    hanging.set()
+    await eventually(lambda: one.registered)
+    assert probed
+    task.cancel()
+
+
+async def test_verify_reads_and_changes_nothing(zone, hosts):
+    one = balancer(zone, hosts[0])
+    assert await one.verify() is True
+    zone.fail_reads(Unavailable("down"))
+    assert await one.verify() is False
+    zone.fail_reads(Denied("wrong key"))
+    with pytest.raises(Denied):
+        await one.verify()
+    assert zone.commits == []
+
+
+def test_a_load_balancer_needs_a_record_manager(hosts):
+    [settings] = Config.load({"fqdn": NAME, "tcp_port": 80}).services
+    with pytest.raises(ConfigurationError, match="record_manager is missing"):
+        LoadBalancer(settings)
+
+
+async def test_ipv4_and_ipv6_are_registered_by_the_same_code(zone):
+    settings = {"fqdn": NAME, "tcp_port": 80, "address": ["127.0.2.9", "::1"], "check_interval": "1s"}
+
+    class Always(EachProbe):
+        async def check_one(self, target, timeout):
+            return ProbeResult(Verdict.HEALTHY)
+
+    [made] = Config.load(settings).services
+    async with LoadBalancer(made, record_manager=MemoryRecordManager(zone), probe=Always()) as one:
+        await eventually(lambda: len(one.members) == 2)
+        assert zone.read(NAME, RecordType.AAAA).record_set.values == ("::1",)
+        assert zone.read(NAME, RecordType.A).record_set.values == ("127.0.2.9",)

@@ -7,6 +7,7 @@ It runs in the event loop of the program that it is part of (`async with`), or i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from types import TracebackType
@@ -16,7 +17,7 @@ from dnslb.addresses import OwnAddresses
 from dnslb.calls import AsyncRecordManager
 from dnslb.config import ServiceSettings
 from dnslb.decision import Policy
-from dnslb.errors import ConfigurationError, Unavailable
+from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter
 from dnslb.keeper import Keeper, Parts
 from dnslb.log import say
@@ -102,10 +103,12 @@ class LoadBalancer:
         names = ", ".join(str(address) for address in self._own.find().values())
         fqdn, port = self.settings.options.fqdn, self.settings.options.tcp_port
         say(logging.INFO, "started", f"{fqdn}: registering {names}, port {port}", service=fqdn, port=port)
-        async with asyncio.TaskGroup() as tasks:
-            for keeper in self._keepers.values():
-                tasks.create_task(keeper.run(stop))
-        await self._records.close()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for keeper in self._keepers.values():
+                    tasks.create_task(keeper.run(stop))
+        finally:
+            await self._records.close()
         say(logging.INFO, "stopped", f"{fqdn}: stopped", service=fqdn)
 
     # -- inside somebody's event loop ----------------------------------------------------------------------
@@ -126,7 +129,7 @@ class LoadBalancer:
     # -- in a thread of its own ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts in the background, and returns at once.
+        """Starts in the background, and returns at once; an own address that cannot be found is logged.
 
         Raises:
             RuntimeError: it has been started already.
@@ -158,11 +161,14 @@ class _Thread(threading.Thread):
         self._loop = asyncio.new_event_loop()
 
     def run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._balancer.run(self._stop_event))
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._balancer.run(self._stop_event))
+        except DnslbError as error:
+            say(logging.ERROR, "failed", f"{self._balancer.settings.options.fqdn}: {error}", error=str(error))
 
     def finish(self) -> None:
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: it has ended by itself
             self._loop.call_soon_threadsafe(self._stop_event.set)
 
 

@@ -78,10 +78,10 @@ class Keeper:
             look = await self._step_safely(look)
         await self._leave()
 
-    async def _step_safely(self, look: Look) -> Look:
+    async def _step_safely(self, look: Look, *, stopping: bool = False) -> Look:
         # A keeper that dies of a mistake of ours leaves its cluster unwatched; it says so, and goes on.
         try:
-            return await self._step(look)
+            return await self._step(look, stopping=stopping)
         except Exception:
             text = f"{self._name}: a mistake in dnslb or in a plugin; going on"
             logging.getLogger("dnslb").exception("%s", text, extra={"dnslb": {"event": "bug"}})
@@ -140,6 +140,10 @@ class Keeper:
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
         targets = [Target(address, self._service.port) for address in sorted(addresses, key=int)]
         results = await probe_round(self._parts.probe, targets, self._policy.probe_timeout) if targets else {}
+        for target, result in results.items():
+            if not result.healthy:
+                about = {"address": str(target.address), "verdict": result.verdict.value, "detail": result.detail}
+                self._say(logging.DEBUG, "probe", f"{target.address} {result.verdict.value}: {result.detail}", **about)
         return {target.address: result for target, result in results.items()}
 
     async def _local(self, probes: Mapping[Address, ProbeResult]) -> frozenset[Address]:
@@ -158,6 +162,8 @@ class Keeper:
 
     def _decide(self, seen: Observation) -> Decision:
         decision = decide(self.state, seen, self._policy)
+        if self.state.troubles and not decision.state.troubles:
+            self._say(logging.INFO, "provider-recovered", "the provider answers again")
         self.state = decision.state
         self._report_refusals(decision.refusals)
         return decision
@@ -228,7 +234,7 @@ class Keeper:
         self._receipt = None
         while self._is_member and look.at < deadline:
             await asyncio.sleep(max(0.0, look.at - _now()))
-            look = await self._step(look, stopping=True)
+            look = await self._step_safely(look, stopping=True)
             if any(why is Why.STOP_STAYS for why, _ in self._refusals):
                 return
         if self._is_member:

@@ -52,9 +52,14 @@ def _of_choice(choice: str) -> list[Address]:
     if choice == AUTO:
         return [address for type_ in _TOWARDS for address in _automatic(type_)]
     try:
-        return [parse_address(choice)]
-    except ValueError:
+        address = parse_address(choice)
+    except ValueError as error:
+        if "%" in choice:  # a zone index
+            raise ConfigurationError(f"address: {error}") from error
         return _of_interface(choice)
+    if address.is_multicast or address.is_unspecified or address.is_link_local:
+        raise ConfigurationError(f"address: {choice!r} is not an address that others can reach this host by")
+    return [address]
 
 
 def _automatic(type_: RecordType) -> list[Address]:

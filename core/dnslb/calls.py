@@ -15,10 +15,15 @@ from typing import Any, TypeVar
 from dnslb.errors import OutcomeUnknown, ProviderError, Unavailable
 from dnslb.interfaces import RecordManager
 from dnslb.records import Change, Receipt, RecordType, Snapshot
+from dnslb.text import one_line
 
 T = TypeVar("T")
 
 MAX_OUTSTANDING = 8
+
+
+class _NotCalled(Unavailable):
+    """The function was not even called."""
 
 
 class Calls:
@@ -38,7 +43,7 @@ class Calls:
                 a plugin's mistake must not end the agent.
         """
         if not self._free.acquire(blocking=False):
-            raise Unavailable(f"{self._owner} has not returned from {MAX_OUTSTANDING} earlier calls")
+            raise _NotCalled(f"{self._owner} has not returned from {MAX_OUTSTANDING} earlier calls")
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on, giving up the wait does not cancel it
 
@@ -46,20 +51,28 @@ class Calls:
             try:
                 future.set_result(function(*arguments))
             except BaseException as error:  # noqa: BLE001 - handed to the awaiting side, whatever it is
-                future.set_exception(error)
+                # Mapped here, since asyncio takes some for its own: TimeoutError, StopIteration, SystemExit.
+                future.set_exception(self._mapped(error))
             finally:
                 self._free.release()
 
-        threading.Thread(target=work, name=f"dnslb: {self._owner}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"dnslb: {self._owner}", daemon=True).start()
+        except RuntimeError as error:
+            self._free.release()
+            raise _NotCalled(f"{self._owner} cannot be called: {one_line(error)}") from error
         try:
             async with asyncio.timeout(timeout):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Unavailable(f"{self._owner} gave no answer in {timeout:g} s") from None
-        except ProviderError:
-            raise
-        except Exception as error:
-            raise Unavailable(f"{self._owner} failed with {type(error).__name__}: {error}") from error
+
+    def _mapped(self, error: BaseException) -> ProviderError:
+        if isinstance(error, ProviderError):
+            return error
+        mapped = Unavailable(f"{self._owner} failed with {type(error).__name__}: {one_line(error)}")
+        mapped.__cause__ = error
+        return mapped
 
 
 class AsyncRecordManager:
@@ -76,20 +89,27 @@ class AsyncRecordManager:
         return await self._calls.run(self._timeout, self._manager.read, name, type_)
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:
-        """As `RecordManager.commit`; a call that does not return in time may still be applied."""
-        finished = False
+        """As `RecordManager.commit`.
+
+        Only the record manager itself can say that nothing was applied. A call that does not return in time, or fails
+        with an exception of another kind, may have been, or may still be.
+        """
+        not_applied = False
 
         def commit() -> Receipt:
-            nonlocal finished
+            nonlocal not_applied
             try:
                 return self._manager.commit(changes)
-            finally:
-                finished = True
+            except ProviderError as error:
+                not_applied = not isinstance(error, OutcomeUnknown)
+                raise
 
         try:
             return await self._calls.run(self._timeout, commit)
+        except _NotCalled:
+            raise
         except Unavailable as error:
-            if finished:
+            if not_applied:
                 raise
             raise OutcomeUnknown(str(error)) from error
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from dnslb import reference
 from dnslb.document import Document, KeyPath, read_document
@@ -24,14 +24,15 @@ from dnslb.options import (
     Form,
     Network,
     Port,
-    Seconds,
+    at_least,
     format_duration,
     option,
     parse_options,
     whole_number,
 )
 from dnslb.records import MAX_TTL
-from dnslb.registry import Registry
+from dnslb.registry import Registry, make
+from dnslb.text import one_line
 
 _PLUGIN_KEYS: dict[str, type[Registration]] = {
     "record_manager": RecordManagerType,
@@ -39,6 +40,9 @@ _PLUGIN_KEYS: dict[str, type[Registration]] = {
     "destroyer": DestroyerType,
     "probe": ProbeType,
 }
+
+# No provider is asked as often as this; it keeps a slip of the pen from becoming a busy loop.
+Interval = Annotated[float, at_least("100ms")]
 
 _DEFAULT_INTERVAL = 60.0
 _LONGEST_PROBE_INTERVAL = 5.0
@@ -67,8 +71,8 @@ class ServiceOptions:
 
     fqdn: DomainName = option(help="the name whose A and AAAA record sets are managed")
     tcp_port: Port = option(help="the port that is probed on every member")
-    check_interval: Seconds = option(_DEFAULT_INTERVAL, help="how often the record set is read")
-    probe_interval: Seconds | None = option(
+    check_interval: Interval = option(_DEFAULT_INTERVAL, help="how often the record set is read")
+    probe_interval: Interval | None = option(
         None, help="how often every member is probed; left out: check_interval, at most 5s"
     )
     ttl: Annotated[int, whole_number(0, MAX_TTL, "a TTL in seconds")] | None = option(
@@ -108,8 +112,9 @@ class Selection:
 
         Raises:
             ConfigurationError, ProviderError: whatever keeps the factory from making it.
+            PluginBroken: the factory fails in another way, or makes something else.
         """
-        return self.registration.factory(self.options, service)
+        return make(self.registration, self.options, service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,14 @@ class Config:
         return Providers.ONE if chosen else Providers.NONE
 
 
+class _Choice(NamedTuple):
+    """What was written for a plugin key, and where; `implied` by another key, or by default."""
+
+    written: Any
+    path: KeyPath
+    implied: bool = False
+
+
 @dataclass(slots=True)
 class _Loader:
     """Collects the problems of one document."""
@@ -181,11 +194,14 @@ class _Loader:
     warnings: list[Problem] = field(default_factory=list)
 
     def config(self) -> Config:
+        self.problems += self.document.problems
         services = [self._service(written, path) for path, written in self._service_mappings()]
         made = [service for service in services if service is not None]
         self._refuse_repetitions(made)
         if self.problems:
-            raise ConfigurationError(map(self.document.locate, self.problems))
+            # Each once: one flat key may imply two plugins, which are missing for one reason.
+            located = dict.fromkeys(map(self.document.locate, self.problems))
+            raise ConfigurationError(sorted(located, key=lambda problem: problem.line or 0))
         return Config(tuple(made), tuple(map(self.document.locate, self.warnings)))
 
     def _service_mappings(self) -> list[tuple[KeyPath, Mapping[str, Any]]]:
@@ -220,10 +236,9 @@ class _Loader:
             problems=self.problems,
             others=(*_PLUGIN_KEYS, *reference.FLAT_KEYS),
         )
-        chosen = self._chosen(written, path)
         selections: dict[str, Selection] = {}
-        for key, (selected, where) in chosen.items():
-            if selection := self._selection(key, selected, where):
+        for key, choice in self._chosen(written, path).items():
+            if selection := self._selection(key, choice):
                 selections[key] = selection
         if options is None or len(self.problems) > already:
             return None
@@ -242,23 +257,30 @@ class _Loader:
             probe=selections["probe"],
         )
 
-    def _chosen(self, written: Mapping[str, Any], path: KeyPath) -> dict[str, tuple[Any, KeyPath]]:
-        """What was written for every plugin key, and where; flat keys of the reference and defaults included."""
-        chosen: dict[str, tuple[Any, KeyPath]] = {
-            key: (written[key], (*path, key)) for key in _PLUGIN_KEYS if written.get(key) is not None
-        }
-        for key, selection in reference.selections(written).items():
+    def _chosen(self, written: Mapping[str, Any], path: KeyPath) -> dict[str, _Choice]:
+        """The plugin selections by key; those by the flat keys of the reference and by default included."""
+        chosen = {key: _Choice(written[key], (*path, key)) for key in _PLUGIN_KEYS if written.get(key) is not None}
+        for key, selection in self._flat(written, path).items():
             if key == "record_manager" and key in chosen:
-                self._problem("route53_hosted_zone_id selects a provider too; keep one of them", chosen[key][1])
-            chosen.setdefault(key, (selection, (*path, "route53_hosted_zone_id")))
+                self._problem("route53_hosted_zone_id selects a provider too; keep one of them", chosen[key].path)
+            chosen.setdefault(key, _Choice(selection, (*path, "route53_hosted_zone_id"), implied=True))
         if written.get("do_tls") is True:
             if "probe" in chosen:
                 self._problem("do_tls selects a probe too; keep one of them", (*path, "do_tls"))
-            chosen["probe"] = ({"plugin": "tls", "mode": "insecure"}, (*path, "do_tls"))
-        chosen.setdefault("probe", ({"plugin": "tcp"}, (*path, "probe")))
+            chosen["probe"] = _Choice({"plugin": "tls", "mode": "insecure"}, (*path, "do_tls"), implied=True)
+        chosen.setdefault("probe", _Choice({"plugin": "tcp"}, path, implied=True))
         return chosen
 
-    def _selection(self, key: str, written: Any, path: KeyPath) -> Selection | None:
+    def _flat(self, written: Mapping[str, Any], path: KeyPath) -> Mapping[str, Mapping[str, Any]]:
+        wrong = [key for key in reference.FLAT_KEYS if not isinstance(written.get(key) or "", str)]
+        for key in wrong:
+            self._problem("this is not text; put it in quotes", (*path, key))
+        for key in reference.without_effect(written):
+            self.warnings.append(Problem("this has no effect without route53_hosted_zone_id", (*path, key)))
+        return {} if wrong else reference.selections(written)
+
+    def _selection(self, key: str, choice: _Choice) -> Selection | None:
+        written, path, implied = choice
         # `record_manager: local` is short for `{plugin: local}`.
         mapping = {"plugin": written} if isinstance(written, str) else written
         if not isinstance(mapping, Mapping) or not isinstance(mapping.get("plugin"), str):
@@ -267,12 +289,17 @@ class _Loader:
         try:
             registration = self.registry.select(_PLUGIN_KEYS[key], mapping["plugin"])
         except PluginError as error:
-            self._problem(str(error), (*path, "plugin"))
+            self._problem(str(error), path if implied or mapping is not written else (*path, "plugin"))
             return None
         own = {name: value for name, value in mapping.items() if name != "plugin"}
-        options: object | None = parse_options(
-            registration.options, own, path=path, base=self.document.base, problems=self.problems
-        )
+        try:
+            options: object | None = parse_options(
+                registration.options, own, path=path, base=self.document.base, problems=self.problems
+            )
+        except Exception as error:  # noqa: BLE001 - code of the plugin's, of which one line is told
+            said = f"{type(error).__name__}: {one_line(error)}"
+            self._problem(f"the plugin {registration.name!r} fails to check its own options: {said}", path)
+            return None
         return None if options is None else Selection(registration, options)
 
     def _interval(self, options: ServiceOptions, manager: Selection | None, path: KeyPath) -> float:
@@ -295,7 +322,7 @@ class _Loader:
         registration = manager.registration if manager else None
         lowest = registration.capabilities.min_ttl if isinstance(registration, RecordManagerType) else 0
         if options.ttl is None:
-            return max(math.ceil(interval), lowest)
+            return min(max(math.ceil(interval), lowest), MAX_TTL)
         if options.ttl < lowest:
             self._problem(f"{options.ttl} is less than the lowest TTL of this provider, {lowest}", (*path, "ttl"))
         return options.ttl

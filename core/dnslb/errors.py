@@ -25,6 +25,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dnslb.text import printable
+
 
 class DnslbError(Exception):
     """The root of the tree: catch it to catch all that dnslb raises on purpose."""
@@ -44,11 +46,11 @@ class Problem:
     line: int | None = None
 
     def __str__(self) -> str:
-        """`FILE:LINE: KEY.PATH: MESSAGE`, leaving out what is not known."""
+        """`FILE:LINE: KEY.PATH: MESSAGE` on one line, leaving out what is not known."""
         where = self.file or ""
         if self.file and self.line:
             where = f"{self.file}:{self.line}"
-        return ": ".join(part for part in (where, key_path(self.path), self.message) if part)
+        return printable(": ".join(part for part in (where, key_path(self.path), self.message) if part))
 
 
 def key_path(path: Iterable[str | int]) -> str:

@@ -31,14 +31,16 @@ def reason_parts(reason: Reason) -> dict[str, Any]:
 
 
 class TerminalFormatter(logging.Formatter):
-    """`12:00:01 warning  www.example.com A: ...`."""
+    """`12:00:01 warning: www.example.com A: ...`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback below it where there is one."""
+        """One line, and the traceback below it where there is one, indented: no line of it can look like an event."""
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        line = f"{clock} {level}{printable(record.getMessage())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        lines = [f"{clock} {level}{printable(record.getMessage())}"]
+        if record.exc_info:
+            lines += (f"  {printable(line)}" for line in self.formatException(record.exc_info).splitlines())
+        return "\n".join(lines)
 
 
 class JsonFormatter(logging.Formatter):
@@ -57,8 +59,12 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
-def set_up(stream: TextIO = sys.stderr, *, form: str = "auto", level: int = logging.INFO) -> None:
-    """Sends all events to `stream`: as `form` `text` or `json`; `auto` is text on a terminal and JSON elsewhere."""
+def set_up(stream: TextIO | None = None, *, form: str = "auto", level: int = logging.INFO) -> None:
+    """Sends all events to `stream`, or to what is standard error by now.
+
+    The `form` is `text` or `json`; `auto` is text on a terminal and JSON elsewhere.
+    """
+    stream = stream or sys.stderr
     terminal = form == "text" or (form == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TerminalFormatter() if terminal else JsonFormatter())

@@ -76,32 +76,38 @@ class Form:
 
     noun: str
     convert: Callable[[Any, Path], Any]
-    schema: Mapping[str, Any]
+    # Not hashed: Python 3.11.2 (Debian 12) hashes what is in an `Annotated[...] | None`, and a mapping has no hash.
+    schema: Mapping[str, Any] = field(hash=False)
 
 
 # -- the forms ---------------------------------------------------------------------------------------------
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION_PART = r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)"
+_DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
 _DURATION = re.compile(rf"(?:{_DURATION_PART})+")
+_LONGEST_DURATION = 2**63 / 1e9
+"""What Go can hold, some 292 years."""
 
 
 def parse_duration(text: str) -> float:
     """Seconds from a duration as Go writes it: `45s`, `1m30s`, `1.5h` (https://pkg.go.dev/time#ParseDuration).
 
     Raises:
-        ValueError: it is not one, or has no unit, or is negative.
+        ValueError: it is not one, has no unit, is negative, or is longer than 292 years.
     """
     text = text.strip()
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 30s or 1m30s")
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_DURATION_PART, text))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_DURATION_PART, text))
+    if seconds >= _LONGEST_DURATION:
+        raise ValueError(f"{text!r} is longer than 292 years")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest form that `parse_duration` reads back: 90 becomes `1m30s`."""
-    if seconds < 1 or seconds != int(seconds):
-        return f"{seconds:g}s"
+    """A form that `parse_duration` reads back, exact to the nanosecond: 90 becomes `1m30s`, and 0.25 `0.25s`."""
+    if seconds != int(seconds):
+        return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
     hours, rest = divmod(int(seconds), 3600)
     minutes, rest = divmod(rest, 60)
     parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
@@ -117,8 +123,12 @@ def _text(value: Any, _: Path) -> str:
 
 
 def _boolean(value: Any, _: Path) -> bool:
+    # The reference's YAML library reads these words, too, as what they mean.
+    meant = {"yes": True, "on": True, "no": False, "off": False}
     if isinstance(value, bool):
         return value
+    if isinstance(value, str) and value.lower() in meant:
+        return meant[value.lower()]
     raise _wrong(value, "true or false")
 
 
@@ -131,7 +141,10 @@ def _duration(value: Any, _: Path) -> float:
 
 
 def _path(value: Any, base: Path) -> Path:
-    return base / Path(_text(value, base)).expanduser()
+    try:
+        return base / Path(_text(value, base)).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise ValueError(f"{value!r} is in the home directory of nobody here") from error
 
 
 def _secret(value: Any, base: Path) -> Secret:
@@ -209,7 +222,7 @@ def at_least(shortest: str) -> Form:
     return Form(f"a duration of {shortest} or more", convert, _DURATION_SCHEMA)
 
 
-_DURATION_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": r"^([0-9.]+(ns|us|ms|s|m|h))+$"}
+_DURATION_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": rf"^(?:{_DURATION_PART})+$"}
 _TEXT: Mapping[str, Any] = {"type": "string"}
 
 Count = Annotated[int, whole_number(1)]
@@ -334,7 +347,7 @@ def _default_text(default: Any, annotation: Any) -> str:
         return format_duration(default)
     if isinstance(default, tuple | dict):
         return ", ".join(map(str, default)) or "empty"
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    return str(default).lower() if isinstance(default, bool) else str(default) or "empty"
 
 
 def parse_options(
@@ -396,7 +409,7 @@ def schema_of(options: type) -> dict[str, Any]:
     properties = {
         info.name: {
             **info.form.schema,
-            "description": info.help + (f" (default: {info.default})" if info.default else ""),
+            "description": info.help + ("" if info.required else f" (default: {info.default})"),
         }
         for info in infos
     }

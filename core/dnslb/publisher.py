@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dnslb.errors import Conflict, OutcomeUnknown
+from dnslb.errors import Conflict, OutcomeUnknown, Unavailable
 from dnslb.records import Change, Receipt, RecordSet, RecordType, Snapshot
 
 Revise = Callable[[Snapshot], RecordSet | None]
@@ -67,6 +67,7 @@ class Publisher:
 
         Raises:
             Conflict: others kept changing it, `ATTEMPTS` times in a row.
+            Unavailable: the replies kept being lost, and none of the commits had been applied when it was read again.
             ProviderError: as for reading and committing; OutcomeUnknown never, it is found out.
         """
         return await self.publish(await self._records.read(name, type_), revise)
@@ -81,7 +82,9 @@ class Publisher:
             try:
                 receipt = await self._records.commit([Change(snapshot, wanted)])
                 return Publication(wanted, changed=True, receipt=receipt)
-            except Conflict:
+            except Conflict as error:
+                if attempt == ATTEMPTS - 1:
+                    raise Conflict(f"{name} {type_}: others changed it during {ATTEMPTS} attempts to write") from error
                 await self._sleep(self._pause(attempt))
                 snapshot = await self._records.read(name, type_)
             except OutcomeUnknown:
@@ -89,7 +92,7 @@ class Publisher:
                 # Values alone: a provider may keep another TTL than it was given.
                 if snapshot.record_set.values == wanted.values:
                     return Publication(snapshot.record_set, changed=True)
-        raise Conflict(f"{name} {type_} was changed by others during {ATTEMPTS} attempts to write it")
+        raise Unavailable(f"{name} {type_}: no reply to the last of {ATTEMPTS} commits, and it was not applied")
 
     def _pause(self, attempt: int) -> float:
         return self._chance.uniform(0, min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))

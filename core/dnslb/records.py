@@ -47,17 +47,20 @@ def normalise_name(text: str) -> str:
     Raises:
         ValueError: `text` is not a name that can be looked up; the message says why.
     """
-    name = text.strip().lower().removesuffix(".")
+    name = text.strip().removesuffix(".")
     if not name:
         raise ValueError("an empty name")
-    if not name.isascii():
-        raise ValueError(f"{text!r} has letters outside ASCII; write it as {_to_ascii(name)}")
     if len(name) > _MAX_NAME:
         raise ValueError(f"{len(name)} characters are too long for a name (at most {_MAX_NAME})")
-    for label in name.split("."):
+    if not name.isascii():  # asked before lower(), which makes an ASCII letter of some others
+        raise ValueError(f"{text!r} has letters outside ASCII; write it as {_to_ascii(name)}")
+    labels = name.lower().split(".")
+    for label in labels:
         if not _LABEL.fullmatch(label):
             raise ValueError(f"{text!r} is not a domain name: {_what_is_wrong(label)}")
-    return name
+    if labels[-1].isdigit():  # RFC 3696, section 2: so that no name can be taken for an address
+        raise ValueError(f"{text!r} is not a domain name: the last label is a number, as in an address")
+    return ".".join(labels)
 
 
 def _to_ascii(name: str) -> str:

@@ -8,9 +8,10 @@ one that is selected stops the start with one line.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pluggy
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,11 +19,28 @@ from packaging.utils import canonicalize_name
 
 from dnslb import hookspecs
 from dnslb._version import __version__
-from dnslb.errors import PluginAmbiguous, PluginBroken, PluginError, PluginIncompatible, PluginNotFound
-from dnslb.hookspecs import KINDS, PROJECT, Registration
+from dnslb.errors import DnslbError, PluginAmbiguous, PluginBroken, PluginError, PluginIncompatible, PluginNotFound
+from dnslb.hookspecs import (
+    KINDS,
+    PROJECT,
+    DestroyerType,
+    ProbeType,
+    RecordManagerType,
+    RegionFilterType,
+    Registration,
+)
+from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter, Service
 from dnslb.options import describe, nearest
+from dnslb.text import one_line
 
 R = TypeVar("R", bound=Registration)
+
+_INTERFACES: dict[type[Registration], type] = {
+    RecordManagerType: RecordManager,
+    RegionFilterType: RegionFilter,
+    DestroyerType: Destroyer,
+    ProbeType: Probe,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +65,7 @@ class Registry:
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
         """Every installed plugin, by name; imports none of them."""
-        points = importlib.metadata.entry_points(group=PROJECT)
-        return tuple(sorted(map(_installed, points), key=lambda plugin: (plugin.name, plugin.distribution)))
+        return tuple(sorted(_entry_points(), key=lambda plugin: (plugin.name, plugin.distribution)))
 
     def select(self, kind: type[R], name: str) -> R:
         """The registration of that kind and name; imports the plugin if need be.
@@ -61,7 +78,9 @@ class Registry:
             if isinstance(registration, kind):
                 return registration
         provided = " and ".join(f"a {registration.kind}" for registration in registrations) or "nothing"
-        raise PluginNotFound(f"the plugin {name!r} has no {kind.kind}; it provides {provided}")
+        raise PluginNotFound(
+            f"the plugin {name!r} has no {kind.kind}; it provides {provided} (see {PROJECT} plugins {name})"
+        )
 
     def load(self, name: str) -> tuple[Registration, ...]:
         """All that the plugin `name` provides, at most one registration a kind.
@@ -80,19 +99,33 @@ class Registry:
             raise PluginNotFound(_not_found(name, installed))
         if len(found) > 1:
             owners = [f"{plugin.distribution} {plugin.version}" for plugin in found]
+            others = [plugin.distribution for plugin in found if plugin.distribution != PROJECT]
             raise PluginAmbiguous(
-                f"two distributions provide a plugin {name!r}: {' and '.join(owners)}; "
-                f"remove one: pip uninstall {found[-1].distribution}"
+                f"several distributions provide a plugin {name!r}: {' and '.join(owners)}; "
+                f"keep one: pip uninstall {others[-1] if others else PROJECT}"
             )
         _check_version(found[0])
         return found[0]
 
 
-def _installed(point: importlib.metadata.EntryPoint) -> InstalledPlugin:
-    # Metadata that somebody wrote by hand may lack its name or version; listing must survive that.
-    metadata = dict(point.dist.metadata.items()) if point.dist else {}  # type: ignore[attr-defined]
-    name = metadata.get("Name") or "an unnamed distribution"
-    return InstalledPlugin(point.name, point.value, name, metadata.get("Version", ""), point)
+def _entry_points() -> Iterator[InstalledPlugin]:
+    """Those of the group, of every distribution that Python sees: of two of one name, the first on its path.
+
+    Metadata that somebody wrote by hand, or half a disk, may lack anything; who did not ask for it must not suffer.
+    """
+    seen: set[str] = set()
+    for dist in importlib.metadata.distributions():
+        try:
+            metadata = dict(dist.metadata.items())  # type: ignore[attr-defined]
+            points = tuple(dist.entry_points.select(group=PROJECT))
+        except Exception:  # noqa: BLE001, S112 - whatever a parser of broken metadata raises
+            continue
+        name = metadata.get("Name") or "an unnamed distribution"
+        if "Name" in metadata and canonicalize_name(name) in seen:
+            continue
+        seen.add(canonicalize_name(name))
+        for point in points:
+            yield InstalledPlugin(point.name, point.value, name, metadata.get("Version", ""), point)
 
 
 def _not_found(name: str, installed: Iterable[InstalledPlugin]) -> str:
@@ -118,7 +151,7 @@ def _check_version(plugin: InstalledPlugin) -> None:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            raise PluginBroken(f"the plugin {plugin} has metadata that cannot be read: {error}") from error
+            raise _broken(plugin, f"has metadata that cannot be read: {one_line(error)}") from error
         if canonicalize_name(requirement.name) != PROJECT or (
             requirement.marker and not requirement.marker.evaluate({"extra": ""})
         ):
@@ -138,6 +171,9 @@ def _registrations(plugin: InstalledPlugin) -> tuple[Registration, ...]:
     if not named:
         others = ", ".join(sorted({repr(registration.name) for registration in made})) or "none at all"
         raise _broken(plugin, f"yields no registration of that name, but {others}")
+    for kind, times in Counter(registration.kind for registration in named).items():
+        if times > 1:
+            raise _broken(plugin, f"yields {times} registrations of the kind {kind}, where one is allowed")
     return named
 
 
@@ -148,8 +184,8 @@ def _yielded(plugin: InstalledPlugin) -> list[Registration]:
         manager.register(plugin.entry_point.load(), plugin.name)
         manager.check_pending()
         return [made for kind in KINDS for results in getattr(manager.hook, kind.hook)() for made in results]
-    except Exception as error:
-        raise _broken(plugin, f"does not load: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise _broken(plugin, f"does not load: {type(error).__name__}: {one_line(error)}") from error
 
 
 def _check(plugin: InstalledPlugin, registration: object) -> None:
@@ -157,8 +193,38 @@ def _check(plugin: InstalledPlugin, registration: object) -> None:
         raise _broken(plugin, f"yields {registration!r}, which is no registration")
     try:
         describe(registration.options)
-    except TypeError as error:
-        raise _broken(plugin, f"has options that cannot be used: {error}") from error
+    except Exception as error:  # annotations are code, which may raise anything
+        raise _broken(plugin, f"has options that cannot be used: {one_line(error)}") from error
+
+
+def make(registration: Registration, options: object, service: Service) -> Any:
+    """The object behind a registration.
+
+    Raises:
+        DnslbError: as the factory does, on purpose.
+        PluginBroken: the factory raises anything else, or what it makes does not keep the contract.
+    """
+    what = f"{registration.kind} {registration.name!r}"
+    try:
+        made = registration.factory(options, service)
+    except DnslbError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginBroken(
+            f"the {what} cannot be made: {type(error).__name__}: {one_line(error)}; {_mend(registration.name)}"
+        ) from error
+    interface = next(interface for kind, interface in _INTERFACES.items() if isinstance(registration, kind))
+    if not isinstance(made, interface):
+        raise PluginBroken(
+            f"the {what} makes a {type(made).__name__}, which is no {interface.__name__}; {_mend(registration.name)}"
+        )
+    return made
+
+
+def _mend(name: str) -> str:
+    """The next command; a registration that a program put together belongs to no distribution."""
+    owners = [plugin.distribution for plugin in _entry_points() if plugin.name == name]
+    return f"mend it: pip install --force-reinstall {owners[0]}" if owners else "it is not of an installed distribution"
 
 
 def _broken(plugin: InstalledPlugin, what: str) -> PluginError:

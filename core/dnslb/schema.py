@@ -7,7 +7,7 @@ from typing import Any
 
 from dnslb.config import ServiceOptions, plugin_keys
 from dnslb.hookspecs import Registration
-from dnslb.options import schema_of
+from dnslb.options import describe, schema_of
 from dnslb.reference import FLAT_KEYS
 
 
@@ -33,8 +33,12 @@ def configuration_schema(registrations: Iterable[Registration]) -> Mapping[str, 
 
 
 def _selection(registrations: list[Registration]) -> dict[str, Any]:
-    names = {"type": "string", "enum": [registration.name for registration in registrations]}
-    return {"oneOf": [names, *map(_with_options, registrations)]}
+    by_name = [registration.name for registration in registrations if not _needs_options(registration)]
+    return {"oneOf": [{"type": "string", "enum": by_name}, *map(_with_options, registrations)]}
+
+
+def _needs_options(registration: Registration) -> bool:
+    return any(option.required for option in describe(registration.options))
 
 
 def _with_options(registration: Registration) -> dict[str, Any]:

@@ -8,3 +8,8 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text
     )
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception of somebody else says, as a part of a message of ours: it may run over several lines."""
+    return " ".join(str(error).split())

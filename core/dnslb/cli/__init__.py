@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, and answers with the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return _run(words)
+        status = _run(words)
+        sys.stdout.flush()  # here, where a closed pipe is understood, and not when Python ends
+        return status
     except (ConfigurationError, PluginError, Refused) as error:
         return _fail(error, MISCONFIGURED)
     except DnslbError as error:
@@ -62,6 +64,6 @@ def _run(words: list[str]) -> int:
 
 
 def _fail(error: DnslbError, status: int) -> int:
-    for line in str(error).splitlines():
-        print(f"dnslb: {printable(line)}", file=sys.stderr)
+    for problem in error.problems if isinstance(error, ConfigurationError) else [error]:
+        print(f"dnslb: {printable(str(problem))}", file=sys.stderr)
     return status

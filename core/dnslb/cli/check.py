@@ -26,13 +26,13 @@ def _run(arguments: argparse.Namespace) -> int:
     set_up(form="text")
     config = Config.load(arguments.file)
     for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"dnslb: warning: {warning}", file=sys.stderr)
     balancers = [LoadBalancer(settings) for settings in config.services]
     reached = arguments.offline or asyncio.run(_verify(balancers))
     for settings in config.services:
         print(_summary(settings))
     if not reached:
-        print("the configuration is in order; a provider could not be reached (see above)", file=sys.stderr)
+        print("dnslb: the configuration is in order; a provider could not be reached (see above)", file=sys.stderr)
     return OK if reached else FAILED
 
 

@@ -9,6 +9,7 @@ from dnslb.cli import OK
 from dnslb.hookspecs import RecordManagerType, Registration
 from dnslb.options import describe
 from dnslb.registry import Registry, installable
+from dnslb.text import printable
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def _list(registry: Registry) -> None:
     rows.insert(0, ("NAME", "DISTRIBUTION", "MODULE"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        print(printable("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()))
     missing = sorted(set(installable()) - {plugin.name for plugin in plugins})
     if missing:
         print(f"\nnot installed: {', '.join(missing)} (pip install 'dnslb[NAME]')")
@@ -43,7 +44,9 @@ def _described(registration: Registration) -> str:
     options = describe(registration.options)
     lines += [f"  {'OPTION':<16} {'DEFAULT':<12} MEANING"] if options else ["  no options"]
     for info in options:
-        lines.append(f"  {info.name:<16} {info.default or 'required':<12} {info.help} ({info.form.noun})")
+        lines.append(
+            f"  {info.name:<16} {'required' if info.required else info.default:<12} {info.help} ({info.form.noun})"
+        )
     if isinstance(registration, RecordManagerType):
         capabilities = registration.capabilities
         lines.append(

@@ -11,6 +11,7 @@ from dnslb.errors import PluginError
 from dnslb.hookspecs import Registration
 from dnslb.registry import Registry
 from dnslb.schema import configuration_schema
+from dnslb.text import printable
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,6 @@ def _run(_: argparse.Namespace) -> int:
         try:
             registrations += registry.load(name)
         except PluginError as error:
-            print(f"left out: {error}", file=sys.stderr)
+            print(f"dnslb: left out: {printable(str(error))}", file=sys.stderr)
     print(json.dumps(configuration_schema(registrations), indent=2))
     return OK

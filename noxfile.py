@@ -1,0 +1,171 @@
+"""What contributors and CI run. `uv run nox --list` names the sessions; CONTRIBUTING.md says when to run which."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "typing", "tests"]
+
+ROOT = Path(__file__).parent
+PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+TESTED_VERSIONS = ("-c", "constraints.txt")
+
+LENIENT = (
+    *("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls", "--allow-any-generics"),
+    *("--allow-subclassing-any", "--no-warn-return-any", "--no-strict-optional", "--disable-error-code=var-annotated"),
+)
+"""For tests: a signature may stay untyped, and a None where there should be a value fails the test anyway."""
+
+WORKERS = ("-n", "2", "--dist", "loadgroup")
+"""Two, however many processors there are: the tests start name servers and clusters of agents."""
+
+SERVER_PACKAGES = ("bind9", "bind9-dnsutils", "knot", "pdns-server", "pdns-backend-sqlite3")
+"""Debian's packages with the name servers that the tests start, each on a free port of loopback."""
+
+BUILT = {"DNSLB_UNDER_TEST": "wheel"}
+"""Tells the tests that they run against wheels; tests/test_packaging.py holds it to be true."""
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, the order of the floors, and the changelog's fragments."""
+    install_workspace(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Strict mypy over the core and the plugins; tests may leave their own signatures untyped."""
+    install_workspace(session, "typing")
+    session.run("mypy", "core", *(f"plugins/{name}/src" for name in PLUGINS), "noxfile.py", "conftest.py")
+    for folder in ("tests", *(f"plugins/{name}/tests" for name in PLUGINS)):
+        session.run("mypy", *LENIENT, folder)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole suite; as root on Debian it installs the name servers that the tests need."""
+    install_servers(session)
+    install_workspace(session, "test")
+    session.run("pytest", *WORKERS, *session.posargs)
+
+
+@nox.session
+@nox.parametrize("name", PLUGINS, ids=PLUGINS)
+def plugin(session: nox.Session, name: str) -> None:
+    """One plugin's wheel and the core's, alone in an environment: nothing undeclared comes from a neighbour."""
+    install_servers(session)
+    install_wheels(session, [name], "plugin-test")
+    session.run("pytest", *WORKERS, f"plugins/{name}/tests", *session.posargs, env=BUILT)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The core's tests against the built wheels."""
+    install_servers(session)
+    install_wheels(session, PLUGINS, "test")
+    session.run("pytest", *WORKERS, "tests", *session.posargs, env=BUILT)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """The whole suite with the oldest version of each dependency that is allowed."""
+    install_servers(session)
+    session.install("--resolution=lowest-direct", *workspace(), "--group=test")
+    session.run("pytest", *WORKERS, *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning or a dead reference fails."""
+    install_workspace(session, "docs")
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the measurements that the documentation quotes, or only those that are named."""
+    install_workspace(session, "test")
+    for script in session.posargs or sorted(map(str, Path("tests/bench").glob("bench_*.py"))):
+        session.run("python", script)
+
+
+@nox.session(venv_backend="none")
+def constraints(session: nox.Session) -> None:
+    """Renew constraints.txt: the newest versions, for all supported Pythons."""
+    everything = ("--all-packages", "--all-extras", "--all-groups", "--no-emit-workspace")
+    bare = ("--no-hashes", "--no-annotate", "--no-header", "--quiet")
+    session.run("uv", "export", "--upgrade", *everything, *bare, "--output-file", "constraints.txt")
+
+
+def workspace() -> list[str]:
+    """What makes an installer take the core and all plugins from here, editable."""
+    return ["-e", ".[testing]", *(word for name in PLUGINS for word in ("-e", f"plugins/{name}"))]
+
+
+def install_workspace(session: nox.Session, group: str) -> None:
+    """Installs the core, all plugins and a dependency group, in the tested versions."""
+    session.install(*TESTED_VERSIONS, *workspace(), f"--group={group}")
+
+
+def install_wheels(session: nox.Session, plugins: list[str], group: str) -> None:
+    """Builds all wheels and installs the core's and those of `plugins`; the sources are not importable then."""
+    folder = Path(session.create_tmp()).resolve()
+    session.run("uv", "build", "--quiet", "--wheel", "--all-packages", "--clear", f"--out-dir={folder}", external=True)
+    wheels = {path.name.split("-")[0]: path.as_uri() for path in folder.glob("*.whl")}
+    chosen = [f"dnslb[testing] @ {wheels['dnslb']}", *(wheels[name.replace("-", "_")] for name in plugins)]
+    session.install(*TESTED_VERSIONS, *chosen, f"--group={group}")
+
+
+def install_servers(session: nox.Session) -> None:
+    """Installs the name servers where that can be done; where not, their tests skip, and pytest's last lines say so."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    if missing := missing_packages():
+        with no_service_starts():
+            apt_get(session, "update")
+            apt_get(session, "install", "--no-install-recommends", *missing)
+    if missing := missing_packages():
+        session.warn(f"apt-get did not install {' '.join(missing)}; the tests that need them cannot run")
+
+
+def missing_packages() -> list[str]:
+    """The packages of SERVER_PACKAGES that this machine lacks."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *SERVER_PACKAGES]
+    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    return [package for package in SERVER_PACKAGES if f"{package} installed" not in found]
+
+
+def apt_get(session: nox.Session, *words: str) -> None:
+    """Runs apt-get quietly; that it fails (no network, no such package) is no reason to stop."""
+    options = ("-qq", "--yes", "-oAcquire::Retries=1", "-oAcquire::http::Timeout=30", "-oDPkg::Lock::Timeout=120")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    session.run("apt-get", *options, *words, env=quiet, external=True, silent=True, success_codes=range(256))
+
+
+@contextlib.contextmanager
+def no_service_starts() -> Iterator[None]:
+    """Debian starts a service when it installs one, unless this policy forbids it; the tests start their own."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()

@@ -29,8 +29,8 @@ LENIENT = (
 WORKERS = ("-n", "2", "--dist", "loadgroup")
 """Two, however many processors there are: the tests start name servers and clusters of agents."""
 
-SERVER_PACKAGES = ("bind9", "bind9-dnsutils", "knot", "pdns-server", "pdns-backend-sqlite3")
-"""Debian's packages with the name servers that the tests start, each on a free port of loopback."""
+SERVER_PACKAGES = ("bind9", "bind9-dnsutils", "knot", "pdns-server", "pdns-backend-sqlite3", "faketime")
+"""Debian's packages: the name servers that the tests start on free ports of loopback, and a clock that is wrong."""
 
 BUILT = {"DNSLB_UNDER_TEST": "wheel"}
 """Tells the tests that they run against wheels; tests/test_packaging.py holds it to be true."""
@@ -92,7 +92,7 @@ def minimums(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning or a dead reference fails."""
     install_workspace(session, "docs")
-    session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build/html")
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "-c", "docs", ".", "docs/_build/html")
 
 
 @nox.session

@@ -1,5 +1,10 @@
 """dnslb: a server-side DNS load balancer, and the contract that its plugins keep."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from dnslb._version import __version__
 from dnslb.errors import (
     ConfigurationError,
@@ -40,13 +45,27 @@ from dnslb.interfaces import (
     Target,
     Verdict,
 )
-from dnslb.options import Count, DomainName, Port, Seconds, Secret, option
-from dnslb.records import Address, Change, Receipt, RecordSet, RecordType, Snapshot
+from dnslb.options import Count, DomainName, Port, Seconds, Secret, at_least, option
+from dnslb.records import (
+    Address,
+    Change,
+    Receipt,
+    RecordSet,
+    RecordType,
+    Snapshot,
+    normalise_name,
+    parse_address,
+)
+
+if TYPE_CHECKING:
+    from dnslb.balancer import LoadBalancer
+    from dnslb.config import Config
 
 __all__ = [
     "Address",
     "Capabilities",
     "Change",
+    "Config",
     "ConfigurationError",
     "Conflict",
     "Count",
@@ -56,6 +75,7 @@ __all__ = [
     "DnslbError",
     "DomainName",
     "EachProbe",
+    "LoadBalancer",
     "NoOptions",
     "OutcomeUnknown",
     "PluginAmbiguous",
@@ -88,6 +108,18 @@ __all__ = [
     "Verdict",
     "ZoneNotFound",
     "__version__",
+    "at_least",
     "hookimpl",
+    "normalise_name",
     "option",
+    "parse_address",
 ]
+
+# What runs a load balancer is imported when it is asked for: a plugin, and `dnslb --help`, need none of it.
+_LAZY = {"Config": "dnslb.config", "LoadBalancer": "dnslb.balancer"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)

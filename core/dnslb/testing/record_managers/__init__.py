@@ -14,7 +14,7 @@ A plugin's `tests/test_conformance.py`, whole:
         @pytest.fixture
         def store(self, my_server):
             def make(via=None):
-                return MyRecordManager(via or my_server.address, timeout=1.0)
+                return MyRecordManager(via or my_server.address, timeout=1.0 if via else 10.0)
 
             return Store(zone="ex.test", make=make, server=my_server.address)
 """

@@ -7,9 +7,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from dnslb import DomainName, Port, Secret, option
-from dnslb.options import at_least
-from dnslb.records import normalise_name, parse_address
+from dnslb import DomainName, Port, Secret, at_least, normalise_name, option, parse_address
 
 DNS_PORT = 53
 

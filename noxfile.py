@@ -21,10 +21,11 @@ PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.tom
 TESTED_VERSIONS = ("-c", "constraints.txt")
 
 LENIENT = (
-    *("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls", "--allow-any-generics"),
-    *("--allow-subclassing-any", "--no-warn-return-any", "--no-strict-optional", "--disable-error-code=var-annotated"),
+    *("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls", "--no-check-untyped-defs"),
+    *("--allow-any-generics", "--allow-subclassing-any", "--no-warn-return-any", "--no-strict-optional"),
+    "--disable-error-code=annotation-unchecked",
 )
-"""For tests: a signature may stay untyped, and a None where there should be a value fails the test anyway."""
+"""For tests: what says its types is held to them, the rest may stay untyped; a None out of place fails them anyway."""
 
 WORKERS = ("-n", "2", "--dist", "loadgroup")
 """Two, however many processors there are: the tests start name servers and clusters of agents."""
@@ -48,7 +49,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Strict mypy over the core and the plugins; tests may leave their own signatures untyped."""
+    """Strict mypy over the core and the plugins; tests may stay untyped."""
     install_workspace(session, "typing")
     session.run("mypy", "core", *(f"plugins/{name}/src" for name in PLUGINS), "noxfile.py", "conftest.py")
     for folder in ("tests", *(f"plugins/{name}/tests" for name in PLUGINS)):

@@ -1,4 +1,4 @@
-"""The plugins in the documentation are written as a reader would write them: they are found, selected, and pass the kit."""
+"""The plugins on the pages of the hooks, written into files as a reader would, are selected and pass the kit."""
 
 import os
 import re

@@ -17,9 +17,9 @@ from peers import hold, serving
 
 from dnslb import ConfigurationError, ProbeResult, Service, Target, Verdict
 from dnslb.builtin import tls
+from dnslb.builtin._sockets import HEALTHY
 from dnslb.builtin.tls import TlsOptions
 from dnslb.options import parse_options
-from dnslb.prober import HEALTHY
 from dnslb.testing import ProbeConformance, Probed
 
 NAME = "www.example.com"

@@ -17,6 +17,7 @@ EXAMPLES = [
     ("é", r'"\195\169"'),
     ("\udcff", r'"\255"'),
     ("\x00", r'"\000"'),
+    ("~\x7f", r'"~\127"'),
     ("; not a comment", '"; not a comment"'),
     ("(", '"("'),
 ]
@@ -78,6 +79,7 @@ def test_octets_that_are_not_utf8_survive():
 @pytest.mark.parametrize("value", ["\ud800", "\udbff\udcff", "a\ud800\udc80z"])
 def test_a_surrogate_that_stands_for_no_octet_is_taken_as_octets_too(value):
     # JSON can carry one; DNS has octets only.
+    assert to_strings("\ud800") == (b"\xed\xa0\x80",)
     read = unquote(quote(value))
     assert b"".join(to_strings(value)) == b"".join(to_strings(read))
     assert unquote(quote(read)) == read

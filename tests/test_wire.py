@@ -177,6 +177,7 @@ def test_a_stalled_request_never_arrives_and_is_never_answered(server, proxy):
     proxy.switch(Mode.STALL)
     with connected(proxy) as client:
         client.send(b"lost\n")
+        assert eventually(lambda: proxy.counters.lost == 1)
         assert client.hears_nothing()
         assert proxy.open_connections == 1
     assert server.asked == []

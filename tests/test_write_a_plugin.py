@@ -10,10 +10,11 @@ from pathlib import Path
 
 import peers
 import pytest
-from agents import Service, wait_until
 from pages import DOCS, ROOT, block_of, blocks, write_files
 
 from dnslb.testing import NOT_APPLICABLE, ProbeConformance, Probed
+
+from agents import Service, wait_until
 
 PAGE = DOCS / "how-to" / "write-a-plugin.md"
 PLUGIN = {

@@ -69,6 +69,7 @@ class Keeper:
         self._destroy_calls = Calls("the destroyer")
         self._receipt: Receipt | None = None
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
+        self._complaints: dict[str, str] = {}
         self._snapshot: Snapshot | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -118,10 +119,12 @@ class Keeper:
 
     def _own_address(self) -> Address | None:
         try:
-            return self._own.find().get(self._type)
+            own = self._own.find().get(self._type)
         except ConfigurationError as error:
-            self._say(logging.WARNING, "own-address", f"keeping {self.state.own}: {error}")
+            self._complain("own-address", f"keeping {self.state.own}: {error}")
             return self.state.own
+        self._complaints.pop("own-address", None)
+        return own
 
     async def _read(self, look: Look) -> Snapshot | Trouble | None:
         if not look.read:
@@ -153,10 +156,11 @@ class Keeper:
             return failed
         try:
             inside = await self._filter_calls.run(_FILTER_TIMEOUT, self._parts.region_filter.filter, failed)
-            return frozenset(inside) & failed
         except ProviderError as error:
-            self._say(logging.WARNING, "region-unknown", f"taking nobody to be in this region: {error}")
+            self._complain("region-unknown", f"taking nobody to be in this region: {error}")
             return frozenset()
+        self._complaints.pop("region-unknown", None)
+        return frozenset(inside) & failed
 
     # -- decide --------------------------------------------------------------------------------------------
 
@@ -264,6 +268,12 @@ class Keeper:
     def _say(self, level: int, event: str, text: str, **parts: object) -> None:
         name = {"service": self._service.fqdn, "type": str(self._type)}
         say(level, event, f"{self._name}: {text}", **name, **parts)
+
+    def _complain(self, event: str, text: str) -> None:
+        """Says what is wrong once, however often it is met until it is mended."""
+        if self._complaints.get(event) != text:
+            self._complaints[event] = text
+            self._say(logging.WARNING, event, text)
 
     def _report(self, action: Action) -> None:
         level = logging.INFO if isinstance(action, Register) else logging.WARNING

@@ -34,9 +34,9 @@ import trustme
 
 from dnslb import Probe, Service, Target
 from dnslb.builtin import http, tls
+from dnslb.builtin._sockets import BURST, SocketProbe
 from dnslb.builtin.http import HttpOptions
 from dnslb.builtin.tls import TlsOptions
-from dnslb.prober import BURST, SocketProbe
 
 YARDSTICK = "C, as the probe"
 LIMIT = 1.15

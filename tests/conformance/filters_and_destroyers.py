@@ -250,7 +250,7 @@ class TestChecksOneOfSeveral(Reapers):
 
 class TestRaisesAKeyErrorTheSecondTime(Reapers):
     class Made(Reaper):
-        gone = frozenset()
+        gone: frozenset = frozenset()
 
         def destroy(self, addresses):
             if self.gone & addresses:

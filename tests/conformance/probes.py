@@ -53,7 +53,7 @@ class Greeted(EachProbe):
 class Probes(ProbeConformance):
     timeout = 1.0
     slack = 3.0
-    Made = Greeted
+    Made: type = Greeted
 
     @pytest.fixture
     def probed(self):

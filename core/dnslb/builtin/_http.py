@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from dnslb._version import __version__
 from dnslb.builtin._response import BadResponse, Body, Reader, Stream, TooLong, body_of, read_head
+from dnslb.builtin._sockets import Exchange, Steps, receive, send
 from dnslb.builtin._tls import TlsFailure, TlsPolicy
 from dnslb.builtin.http import HttpOptions, parse_statuses
 from dnslb.interfaces import ProbeResult, Service, Target, Verdict
-from dnslb.prober import Exchange, Steps, receive, send
 
 
 class PlainStream:

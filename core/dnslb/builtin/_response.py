@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from dnslb.prober import Steps
+from dnslb.builtin._sockets import Steps
 from dnslb.text import printable
 
 HEAD_LIMIT = 16 * 1024

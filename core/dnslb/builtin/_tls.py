@@ -12,10 +12,10 @@ import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
+from dnslb.builtin._sockets import HEALTHY, Exchange, Steps, receive, send
 from dnslb.builtin._trust import Mode, TrustOptions
 from dnslb.errors import ConfigurationError
 from dnslb.interfaces import ProbeResult, Service, Target, Verdict
-from dnslb.prober import HEALTHY, Exchange, Steps, receive, send
 from dnslb.text import one_line, printable
 
 T = TypeVar("T")

@@ -121,7 +121,7 @@ def _check_header(name: str, value: str) -> None:
 def make(options: HttpOptions, service: Service) -> Probe:
     """The factory. It raises ConfigurationError where `ca_file` cannot be used."""
     from dnslb.builtin._http import request_exchange  # noqa: PLC0415
-    from dnslb.prober import SocketProbe  # noqa: PLC0415
+    from dnslb.builtin._sockets import SocketProbe  # noqa: PLC0415
 
     return SocketProbe(request_exchange(options, service))
 

@@ -10,7 +10,7 @@ from dnslb.interfaces import Probe, Service
 
 def make(options: NoOptions, service: Service) -> Probe:  # noqa: ARG001
     """The factory."""
-    from dnslb.prober import SocketProbe  # noqa: PLC0415
+    from dnslb.builtin._sockets import SocketProbe  # noqa: PLC0415
 
     return SocketProbe()
 

@@ -27,8 +27,8 @@ class TlsOptions(TrustOptions):
 
 def make(options: TlsOptions, service: Service) -> Probe:
     """The factory. It raises ConfigurationError where `ca_file` cannot be used."""
+    from dnslb.builtin._sockets import SocketProbe  # noqa: PLC0415
     from dnslb.builtin._tls import TlsPolicy, handshake_exchange  # noqa: PLC0415
-    from dnslb.prober import SocketProbe  # noqa: PLC0415
 
     return SocketProbe(handshake_exchange(TlsPolicy(options, options.mode, service)))
 

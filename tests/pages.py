@@ -97,6 +97,13 @@ def rows(text: str) -> list[list[str]]:
     return found
 
 
+def known(cells: list[list[str]]) -> dict[str, list[str]]:
+    """The rows of a table by their first cell, without its code marks."""
+    table = {row[0].strip("`"): row[1:] for row in cells}
+    assert len(table) == len(cells), "a row is there twice"
+    return table
+
+
 def links(page: Path) -> Iterator[str]:
     """The targets of all links of the page."""
     yield from re.findall(r"\]\(([^)\s]+)\)", prose(page))

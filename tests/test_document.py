@@ -1,5 +1,9 @@
 """A YAML file becomes plain values with the line of every key; what is no such file is one problem, in bounded time."""
 
+import contextlib
+import os
+import threading
+
 import pytest
 
 from dnslb import ConfigurationError, Problem
@@ -109,10 +113,21 @@ def test_a_missing_file_and_a_folder_are_answered_with_what_the_system_says(tmp_
 
 
 def test_a_file_without_an_end_is_not_read_to_it(tmp_path):
-    endless = tmp_path / "endless.yml"
-    endless.symlink_to("/dev/zero")
+    pipe = tmp_path / "endless.yml"
+    os.mkfifo(pipe)
+    written = []
+
+    def write():
+        with contextlib.suppress(BrokenPipeError), pipe.open("wb", buffering=0) as stream:
+            while len(written) < 64:
+                written.append(stream.write(b"#" * 2**20))
+
+    writer = threading.Thread(target=write)
+    writer.start()
     with pytest.raises(ConfigurationError, match="is longer than 1048576 octets"):
-        read_document(endless)
+        read_document(pipe)
+    writer.join()
+    assert len(written) < 4
 
 
 @pytest.mark.parametrize("content", [b"fqdn: \xff\n", b"\x7fELF\x02\x01\x01\xd0", "fqdn: x".encode("utf-16")])
@@ -206,6 +221,8 @@ def test_of_several_merged_mappings_the_first_counts_for_most(read):
     document = read("x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nuse: {<<: [*x, *y], d: 3}\n")
     assert document.value["use"] == {"a": 1, "b": 1, "c": 2, "d": 3}
     document = read("x: &x {a: 1}\ny: &y {<<: *x, b: 2}\nuse: {<<: *y}\n")
+    assert document.value["use"] == {"a": 1, "b": 2}
+    document = read("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nuse:\n  <<: *x\n  <<: *y\n")
     assert document.value["use"] == {"a": 1, "b": 2}
 
 

@@ -388,6 +388,7 @@ def test_a_query_may_come_in_pieces(path, endpoint):
 @pytest.mark.parametrize(
     "nonsense",
     [b"\0\0", b"\0\5hello", dns.message.make_response(dns.message.make_query(WWW, "A")).to_wire(prepend_length=True)],
+    ids=["an empty message", "not a message", "a response"],
 )
 def test_a_connection_on_which_comes_what_deserves_no_answer_is_closed(path, endpoint, nonsense):
     with connected(endpoint) as connection:

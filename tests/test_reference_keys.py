@@ -126,7 +126,15 @@ def test_preserve_destroys_nothing(amazon, load):
     assert selected(service)["region_filter"][0] == "ec2"
 
 
-def test_all_regions_with_preserve_filters_nothing(amazon, load):
+def test_preserve_counts_for_more_than_a_destroyer_beside_it(amazon, load):
+    text = FILE.replace("preserve: false", "preserve: true")
+    (service,) = load(text + "destroyer: {plugin: ec2, profile: reaper}\n").services
+    assert service.destroyer is None
+
+
+def test_all_regions_with_preserve_needs_neither_filter_nor_destroyer(site, load):
+    site.module("acme_amazon", CLOUD)
+    site.distribution("dnslb-route53", {"route53": "acme_amazon"})
     text = FILE.replace("preserve: false", "preserve: true").replace("all_regions: false", "all_regions: true")
     (service,) = load(text).services
     assert set(selected(service)) == {"record_manager", "probe"}

@@ -7,6 +7,7 @@ them in worker threads, each call under a time limit of its own. Probes are asyn
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -173,6 +174,8 @@ class EachProbe:
                 except TimeoutError:
                     return ProbeResult(Verdict.FAILED, f"no answer in {timeout:g} s")
                 except OSError as error:
-                    return ProbeResult(Verdict.FAILED, error.strerror or str(error))
+                    # asyncio's own text names the address again; the number says it in the system's words.
+                    said = os.strerror(error.errno).lower() if error.errno else str(error)
+                    return ProbeResult(Verdict.FAILED, said)
 
         return await asyncio.gather(*map(one, targets))

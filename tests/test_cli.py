@@ -70,7 +70,7 @@ class Manager:
 def factory(options, service):
     match options.act:
         case "factory down":
-            raise Unavailable("no answer from the API")
+            raise Unavailable("no answer from the API\\n\\x1b[31min 5 s")
         case "factory denied":
             raise Denied("the API refuses the token")
         case "factory bug":
@@ -96,7 +96,8 @@ def site(tmp_path):
 
 @pytest.fixture
 def environment(site):
-    return os.environ | {"PYTHONPATH": str(site.folder), "DNSLB_TEST_TOKEN": CANARY, "LC_ALL": "C.UTF-8"}
+    own = {"PYTHONPATH": str(site.folder), "DNSLB_TEST_TOKEN": CANARY, "LC_ALL": "C.UTF-8"}
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | own
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ def test_a_reader_that_has_gone_is_no_trouble(command):
     read, write = os.pipe()
     os.close(read)
     try:
-        done = command("schema", stdout=write)
+        done = command("plugins", stdout=write)
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
@@ -344,7 +345,7 @@ def test_a_file_that_cannot_be_read_is_answered_with_one_line(command, tmp_path,
         ("denied", 2, "the API refuses the token; give it the permission dns.write"),
         ("zone", 2, "the API has no zone for www.example.test"),
         ("factory denied", 2, "the API refuses the token"),
-        ("factory down", 1, "no answer from the API"),
+        ("factory down", 1, r"no answer from the API\n\x1b[31min 5 s"),
         ("factory bug", 2, "the record manager 'acme' cannot be made: RuntimeError: cannot use Options("),
         ("factory sdk", 2, "the record manager 'acme' cannot be made: ModuleNotFoundError: No module named 'acme_sdk"),
     ],

@@ -48,6 +48,7 @@ def example(tmp_path, request):
     return Example(tmp_path, request.param)
 
 
+@pytest.mark.slow
 def test_an_example_passes_its_own_tests_which_are_the_kit(example):
     kit = ("-m", "pytest", "-q", "-rs", "-W", "error", "-p", "example_servers", "-p", "no:cacheprovider", "tests")
     done = example.python(*kit)

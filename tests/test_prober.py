@@ -319,12 +319,34 @@ def test_an_answer_that_came_while_the_prober_stood_still_counts():
             assert answered.wait(10)
             time.sleep(0.6)
             return HEALTHY
-        yield READ
         yield from receive(sock)
         return HEALTHY
 
     with accepting() as first, serving(answer) as second:
         assert check(SocketProbe(exchange), [first, second], timeout=0.5) == [HEALTHY, HEALTHY]
+
+
+def test_targets_that_talk_take_turns():
+    all_sent = threading.Barrier(3)
+    turns = []
+
+    def talk(connection):
+        connection.sendall(b"12345")
+        all_sent.wait(10)
+        hold(connection)
+
+    def exchange(sock, target):
+        if target is second:
+            all_sent.wait(10)
+        for _ in range(5):
+            yield from receive(sock, 1)
+            turns.append(target)
+        return HEALTHY
+
+    with serving(talk) as first, serving(talk, "::1") as second:
+        assert check(SocketProbe(exchange), [first, second]) == [HEALTHY, HEALTHY]
+    assert turns[:3] != [first] * 3
+    assert turns[-3:] != [second] * 3
 
 
 def test_a_mistake_in_an_exchange_is_raised_and_leaves_no_socket_open():

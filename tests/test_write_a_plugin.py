@@ -73,6 +73,7 @@ def test_its_options_are_shown_as_the_page_says(reader):
     assert reader.types("dnslb", "plugins", "jsonfile").stdout == shown.text
 
 
+@pytest.mark.slow
 def test_it_passes_the_kit(reader):
     done = reader.types("pytest", "-q", "-rs", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout

@@ -20,6 +20,7 @@ take 20 time limits, one after another; answering ones take a fraction of a seco
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -121,12 +122,14 @@ def _result_of_errno(code: int, text: str = "") -> ProbeResult:
 
 
 def receive(sock: socket.SocketType, most: int = 16384) -> Steps[bytes]:
-    """At most `most` octets, as soon as there are any; nothing at the end of the stream."""
+    """At most `most` octets, as soon as there are any; nothing at the end of the stream.
+
+    It always waits for its turn, so that no target that talks without end holds up the others, or its own time limit.
+    """
     while True:
-        try:
+        yield READ
+        with contextlib.suppress(BlockingIOError):
             return sock.recv(most)
-        except BlockingIOError:
-            yield READ
 
 
 def send(sock: socket.SocketType, data: bytes) -> Steps[None]:

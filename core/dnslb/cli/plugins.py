@@ -44,9 +44,7 @@ def _described(registration: Registration) -> str:
     options = describe(registration.options)
     lines += [f"  {'OPTION':<16} {'DEFAULT':<12} MEANING"] if options else ["  no options"]
     for info in options:
-        lines.append(
-            f"  {info.name:<16} {'required' if info.required else info.default:<12} {info.help} ({info.form.noun})"
-        )
+        lines.append(f"  {info.name:<16} {info.default or 'required':<12} {info.help} ({info.form.noun})")
     if isinstance(registration, RecordManagerType):
         capabilities = registration.capabilities
         lines.append(

@@ -190,6 +190,24 @@ async def test_verify_reads_and_changes_nothing(zone, hosts):
     assert zone.commits == []
 
 
+async def test_what_is_wrong_from_the_start_is_raised_where_it_is_started(zone, hosts):
+    settings = {"fqdn": NAME, "tcp_port": 80, "address": "no-such-interface"}
+    [made] = Config.load(settings).services
+    with pytest.raises(ConfigurationError, match="neither an address nor an interface"):
+        async with LoadBalancer(made, record_manager=MemoryRecordManager(zone)):
+            pytest.fail("it must not begin")
+    with pytest.raises(ConfigurationError):
+        LoadBalancer(made, record_manager=MemoryRecordManager(zone)).start()
+
+
+async def test_one_that_has_ended_cannot_be_used_again(zone, hosts):
+    one = balancer(zone, hosts[0])
+    async with one:
+        pass
+    with pytest.raises(RuntimeError, match="make another one"):
+        await one.__aenter__()
+
+
 def test_a_load_balancer_needs_a_record_manager(hosts):
     [settings] = Config.load({"fqdn": NAME, "tcp_port": 80}).services
     with pytest.raises(ConfigurationError, match="record_manager is missing"):

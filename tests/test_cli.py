@@ -12,11 +12,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from distributions import site_in
 
 import dnslb
 from dnslb.builtin.local import LocalOptions, make
 from dnslb.cli import COMMANDS
+
+from distributions import site_in
 
 CANARY = "kana-rien-vogel"
 LIMIT = 60.0

@@ -1,11 +1,12 @@
 """From a file to settings: what may be written, what is filled in, and what is refused, all of it at once."""
 
 import pytest
-from distributions import site_in
 
 from dnslb import ConfigurationError, PluginBroken, Secret
 from dnslb.config import Config, Providers
 from dnslb.records import MAX_TTL
+
+from distributions import site_in
 
 CANARY = "kana-rien-vogel"
 
@@ -412,3 +413,15 @@ def test_a_secret_arrives_and_is_shown_nowhere(load, monkeypatch):
 def test_a_secret_written_as_itself_is_refused_without_being_shown(refused):
     (line,) = refused(SERVICE + f"record_manager: {{plugin: acme, server: ns1, token: {CANARY}}}\n")
     assert line == "3: record_manager.token: a secret is written env:NAME or file:PATH, never as itself"
+
+
+@pytest.mark.parametrize(("written", "seconds"), [(0, 0), (30, 30), ("30s", 30), ("1m30s", 90)])
+def test_a_ttl_is_seconds_or_a_duration(written, seconds):
+    [service] = Config.load({"fqdn": "www.example.com", "tcp_port": 80, "ttl": written}).services
+    assert service.ttl == seconds
+
+
+@pytest.mark.parametrize("written", ["1500ms", -1, 2**31, True, "soon"])
+def test_a_ttl_of_another_form_is_refused(written):
+    with pytest.raises(ConfigurationError, match="ttl: "):
+        Config.load({"fqdn": "www.example.com", "tcp_port": 80, "ttl": written})

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pages import DOCS, ROOT, Block, all_pages, blocks, headings, links, prose, section
 
 from dnslb import Config, option
 from dnslb.config import plugin_keys
 from dnslb.reference import FLAT_KEYS
 from dnslb.registry import Registry
+
+from pages import DOCS, ROOT, Block, all_pages, blocks, headings, links, prose, section
 
 REFERENCE = DOCS / "reference"
 README = ROOT / "README.md"

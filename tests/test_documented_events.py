@@ -8,11 +8,11 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
-from pages import DOCS, blocks, known, rows, section
-
 import dnslb
 from dnslb.decision import Destroy, Evict, Reason, Register, Why, Withdraw
 from dnslb.log import JsonFormatter, TerminalFormatter, reason_parts
+
+from pages import DOCS, blocks, known, rows, section
 
 EVENTS = DOCS / "reference" / "events.md"
 

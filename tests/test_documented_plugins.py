@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from distributions import Site
-from pages import DOCS, blocks, write_files
 
 from dnslb.testing import NOT_APPLICABLE
+
+from distributions import Site
+from pages import DOCS, blocks, write_files
 
 HOOKS = DOCS / "reference" / "hooks"
 TESTS = Path(__file__).parent

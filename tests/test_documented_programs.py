@@ -14,13 +14,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from pages import DOCS, ROOT, block_of, write_files
 
 from dnslb import Config, LoadBalancer, ProviderError, RecordType, Target, Verdict
 from dnslb.builtin._local import LocalRecordManager
 from dnslb.log import say
 
 from agents import Service, services, wait_until
+from pages import DOCS, ROOT, block_of, write_files
 
 LIBRARY = DOCS / "how-to" / "use-as-a-library.md"
 SCRIPTS = DOCS / "how-to" / "use-exec-scripts.md"

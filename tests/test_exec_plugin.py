@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from peers import accepting
 
 from dnslb import ConfigurationError, ProbeResult, Service, Target, Unavailable, Verdict
 from dnslb.builtin import exec as exec_plugin
@@ -26,6 +25,8 @@ from dnslb.testing import (
     Region,
     RegionFilterConformance,
 )
+
+from peers import accepting
 
 SERVICE = Service("www.example.com", 8080)
 LOOPBACK = ipaddress.ip_address("127.0.0.1")

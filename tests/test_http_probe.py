@@ -14,7 +14,6 @@ import pytest
 import trustme
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from peers import hold, serving
 
 from dnslb import ProbeResult, Service, Target, Verdict
 from dnslb.builtin import http
@@ -23,6 +22,8 @@ from dnslb.builtin._response import HEAD_LIMIT, RESPONSE_LIMIT, BadResponse
 from dnslb.builtin.http import HttpOptions
 from dnslb.options import parse_options, schema_of
 from dnslb.testing import ProbeConformance, Probed
+
+from peers import hold, serving
 
 NAME = "www.example.com"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

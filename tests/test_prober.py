@@ -12,13 +12,14 @@ import threading
 import time
 
 import pytest
-from peers import accepting, hold, serving
 
 from dnslb import NoOptions, ProbeResult, Service, Target, Verdict
 from dnslb.builtin import tcp
 from dnslb.builtin._sockets import HEALTHY, READ, SocketProbe, is_self_connected, receive, result_of, send
 from dnslb.prober import probe_round
 from dnslb.testing import ProbeConformance, Probed, targets
+
+from peers import accepting, hold, serving
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
 

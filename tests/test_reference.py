@@ -9,7 +9,6 @@ import typing
 from pathlib import Path
 
 import pytest
-from pages import DOCS, all_pages, blocks, headings, known, rows, section
 
 import dnslb
 from dnslb import Config, ConfigurationError, DnslbError, NoOptions, RecordManagerType, hookspecs, testing
@@ -19,6 +18,8 @@ from dnslb.hookspecs import KINDS, Registration
 from dnslb.options import describe, form_of
 from dnslb.reference import FLAT_KEYS
 from dnslb.registry import Registry
+
+from pages import DOCS, all_pages, blocks, headings, known, rows, section
 
 REFERENCE = DOCS / "reference"
 HOOKS = REFERENCE / "hooks"

@@ -3,10 +3,11 @@
 import importlib.metadata
 
 import pytest
-from distributions import site_in
 
 from dnslb import ConfigurationError
 from dnslb.config import Config, Providers
+
+from distributions import site_in
 
 FILE = """
 fqdn: WWW.Example.com.

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from distributions import site_in
 
 from dnslb import (
     DestroyerType,
@@ -21,6 +20,8 @@ from dnslb import (
     Unavailable,
 )
 from dnslb.registry import Registry, installable, make
+
+from distributions import site_in
 
 SERVICE = Service("www.example.test", 443)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from peers import hold, serving
 
 from dnslb import ConfigurationError, ProbeResult, Service, Target, Verdict
 from dnslb.builtin import tls
@@ -21,6 +20,8 @@ from dnslb.builtin._sockets import HEALTHY
 from dnslb.builtin.tls import TlsOptions
 from dnslb.options import parse_options
 from dnslb.testing import ProbeConformance, Probed
+
+from peers import hold, serving
 
 NAME = "www.example.com"
 PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)

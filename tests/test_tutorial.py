@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from pages import DOCS, Block, blocks
 
 TUTORIAL = DOCS / "tutorial" / "first-cluster.md"

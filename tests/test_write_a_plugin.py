@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import peers
 import pytest
-from pages import DOCS, ROOT, block_of, blocks, write_files
 
 from dnslb.testing import NOT_APPLICABLE, ProbeConformance, Probed
 
+import peers
 from agents import Service, wait_until
+from pages import DOCS, ROOT, block_of, blocks, write_files
 
 PAGE = DOCS / "how-to" / "write-a-plugin.md"
 PLUGIN = {

@@ -45,7 +45,7 @@ from dnslb.interfaces import (
     Target,
     Verdict,
 )
-from dnslb.options import Count, DomainName, Port, Seconds, Secret, at_least, option
+from dnslb.options import Count, DomainName, Network, Port, Seconds, Secret, at_least, option
 from dnslb.records import (
     Address,
     Change,
@@ -59,7 +59,7 @@ from dnslb.records import (
 
 if TYPE_CHECKING:
     from dnslb.balancer import LoadBalancer
-    from dnslb.config import Config
+    from dnslb.config import Config, Providers
 
 __all__ = [
     "Address",
@@ -76,6 +76,7 @@ __all__ = [
     "DomainName",
     "EachProbe",
     "LoadBalancer",
+    "Network",
     "NoOptions",
     "OutcomeUnknown",
     "PluginAmbiguous",
@@ -89,6 +90,7 @@ __all__ = [
     "ProbeType",
     "Problem",
     "ProviderError",
+    "Providers",
     "Receipt",
     "RecordManager",
     "RecordManagerType",
@@ -116,7 +118,7 @@ __all__ = [
 ]
 
 # What runs a load balancer is imported when it is asked for: a plugin, and `dnslb --help`, need none of it.
-_LAZY = {"Config": "dnslb.config", "LoadBalancer": "dnslb.balancer"}
+_LAZY = {"Config": "dnslb.config", "LoadBalancer": "dnslb.balancer", "Providers": "dnslb.config"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -47,11 +48,7 @@ class LoadBalancer:
         self.settings = settings
         service = settings.service
         if record_manager is None:
-            if settings.record_manager is None:
-                raise ConfigurationError(
-                    f"{service.fqdn}: record_manager is missing: write record_manager: {{plugin: NAME}}"
-                )
-            record_manager = settings.record_manager.make(service)
+            record_manager = settings.required_record_manager().make(service)
         if region_filter is None and settings.region_filter:
             region_filter = settings.region_filter.make(service)
         if destroyer is None and settings.destroyer:
@@ -62,6 +59,7 @@ class LoadBalancer:
         policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
         self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}
+        self._begun = False
         self._stop: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread: _Thread | None = None
@@ -83,14 +81,12 @@ class LoadBalancer:
             ConfigurationError: there is no own address, or no one can tell which.
             Refused: the provider will not do what is asked of it until somebody changes something.
         """
-        own = self._own.find()
-        if not own:
-            raise ConfigurationError("address: this host has no address to register; name one in the configuration")
+        fqdn = self.settings.options.fqdn
         try:
-            for type_ in own:
-                await self._records.read(self.settings.options.fqdn, type_)
+            for type_ in self._own_addresses():
+                await self._records.read(fqdn, type_)
         except Unavailable as error:
-            say(logging.WARNING, "provider-trouble", f"{self.settings.options.fqdn}: {error}", error=str(error))
+            say(logging.WARNING, "provider-trouble", f"{fqdn}: {error}", service=fqdn, error=str(error))
             return False
         return True
 
@@ -100,7 +96,7 @@ class LoadBalancer:
         Cancelling it ends it at once, without that.
         """
         stop = stop or asyncio.Event()
-        names = ", ".join(str(address) for address in self._own.find().values())
+        names = ", ".join(str(address) for address in self._own_addresses().values())
         fqdn, port = self.settings.options.fqdn, self.settings.options.tcp_port
         say(logging.INFO, "started", f"{fqdn}: registering {names}, port {port}", service=fqdn, port=port)
         try:
@@ -111,9 +107,23 @@ class LoadBalancer:
             await self._records.close()
         say(logging.INFO, "stopped", f"{fqdn}: stopped", service=fqdn)
 
+    def _own_addresses(self) -> Mapping[RecordType, Address]:
+        own = self._own.find()
+        if not own:
+            raise ConfigurationError("address: this host has no address to register; name one in the configuration")
+        return own
+
+    def _begin(self) -> None:
+        """What is wrong from the start is raised where it is started, and not later in the background."""
+        if self._begun:
+            raise RuntimeError("this load balancer has been started already; make another one")
+        self._own_addresses()
+        self._begun = True
+
     # -- inside somebody's event loop ----------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        self._begin()
         self._stop = asyncio.Event()
         self._task = asyncio.create_task(self.run(self._stop), name="dnslb")
         return self
@@ -129,13 +139,13 @@ class LoadBalancer:
     # -- in a thread of its own ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts in the background, and returns at once; an own address that cannot be found is logged.
+        """Starts in the background, and returns at once.
 
         Raises:
             RuntimeError: it has been started already.
+            ConfigurationError: there is no own address, or no one can tell which.
         """
-        if self._thread is not None:
-            raise RuntimeError("this load balancer has been started already")
+        self._begin()
         self._thread = _Thread(self)
         self._thread.start()
 

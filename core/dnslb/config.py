@@ -27,6 +27,7 @@ from dnslb.options import (
     at_least,
     format_duration,
     option,
+    parse_duration,
     parse_options,
     whole_number,
 )
@@ -65,6 +66,23 @@ AddressChoice = Annotated[
 ]
 
 
+_TTL_SECONDS = whole_number(0, MAX_TTL, "a TTL in seconds")
+
+
+def _ttl_of(value: Any, base: Path) -> int:
+    """Seconds as in a zone file, or a duration as everywhere else here."""
+    seconds = parse_duration(value) if isinstance(value, str) else value
+    whole = int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
+    checked: int = _TTL_SECONDS.convert(whole, base)
+    return checked
+
+
+TimeToLive = Annotated[
+    int,
+    Form("seconds, or a duration such as 30s", _ttl_of, {"oneOf": [_TTL_SECONDS.schema, {"type": "string"}]}),
+]
+
+
 @dataclass(frozen=True)
 class ServiceOptions:
     """The keys of a service that select no plugin, as they are written."""
@@ -75,9 +93,7 @@ class ServiceOptions:
     probe_interval: Interval | None = option(
         None, help="how often every member is probed; left out: check_interval, at most 5s"
     )
-    ttl: Annotated[int, whole_number(0, MAX_TTL, "a TTL in seconds")] | None = option(
-        None, help="the TTL of the record set in seconds; left out: check_interval"
-    )
+    ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
     address: AddressChoice = option(
         ("auto",), help="the own address: auto, the name of an interface, an address, or a list of addresses"
     )
@@ -133,6 +149,18 @@ class ServiceSettings:
     region_filter: Selection | None
     destroyer: Selection | None
     probe: Selection
+
+    def required_record_manager(self) -> Selection:
+        """The provider.
+
+        Raises:
+            ConfigurationError: the configuration chose none.
+        """
+        if self.record_manager is None:
+            raise ConfigurationError(
+                f"{self.options.fqdn}: record_manager is missing: write record_manager: {{plugin: NAME}}"
+            )
+        return self.record_manager
 
     @property
     def service(self) -> Service:

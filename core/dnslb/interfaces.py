@@ -151,7 +151,8 @@ class Probe(Protocol):
 class EachProbe:
     """A probe that asks one target at a time: write `check_one`, and the batch is made of it.
 
-    `limit` is how many run at once. What `check_one` raises as OSError or TimeoutError is a failed probe.
+    `limit` is how many run at once. What `check_one` raises as OSError, TimeoutError or EOFError is a failed probe;
+    any other exception is a mistake of the probe, and says nothing about the target.
     """
 
     limit = 64
@@ -177,5 +178,9 @@ class EachProbe:
                     # asyncio's own text names the address again; the number says it in the system's words.
                     said = os.strerror(error.errno).lower() if error.errno else str(error)
                     return ProbeResult(Verdict.FAILED, said)
+                except EOFError:
+                    return ProbeResult(Verdict.FAILED, "it closed the connection early")
+                except Exception as error:  # noqa: BLE001 - a mistake about one target is none about the others
+                    return ProbeResult(Verdict.LOCAL, f"the probe broke: {error!r}")
 
         return await asyncio.gather(*map(one, targets))

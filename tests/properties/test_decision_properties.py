@@ -5,9 +5,10 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import World, address, policy
 
 from dnslb.decision import Destroy, Evict, EvictSlowly, Register, Withdraw
+
+from world import World, address, policy
 
 HOSTS = tuple(map(address, range(1, 8)))
 

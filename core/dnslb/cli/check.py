@@ -18,7 +18,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.description = "Checks a configuration, and reads its record sets to see whether the provider lets it."
     parser.add_argument("file", type=Path, metavar="FILE", help="the configuration")
-    parser.add_argument("--offline", action="store_true", help="ask no provider")
+    parser.add_argument("--offline", action="store_true", help="look at the file alone, and ask no provider")
     parser.set_defaults(run=_run)
 
 
@@ -27,8 +27,9 @@ def _run(arguments: argparse.Namespace) -> int:
     config = Config.load(arguments.file)
     for warning in config.warnings:
         print(f"dnslb: warning: {warning}", file=sys.stderr)
-    balancers = [LoadBalancer(settings) for settings in config.services]
-    reached = arguments.offline or asyncio.run(_verify(balancers))
+    for settings in config.services:
+        settings.required_record_manager()
+    reached = arguments.offline or asyncio.run(_verify(config))
     for settings in config.services:
         print(_summary(settings))
     if not reached:
@@ -36,7 +37,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return OK if reached else FAILED
 
 
-async def _verify(balancers: list[LoadBalancer]) -> bool:
+async def _verify(config: Config) -> bool:
+    balancers = [LoadBalancer(settings) for settings in config.services]
     return all(await asyncio.gather(*(balancer.verify() for balancer in balancers)))
 
 

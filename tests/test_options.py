@@ -13,18 +13,9 @@ from typing import Annotated, Literal
 import pytest
 
 from dnslb import Address, Count, DomainName, Port, Problem, Seconds, Secret, option
-from dnslb.options import (
-    Network,
-    at_least,
-    describe,
-    format_duration,
-    nearest,
-    parse_duration,
-    parse_options,
-    schema_of,
-    unknown_key,
-    whole_number,
-)
+from dnslb.forms import at_least, format_duration, parse_duration, whole_number
+from dnslb.options import describe, nearest, parse_options, schema_of, unknown_key
+from dnslb.records import Network
 
 CANARY = "kana-rien-vogel"
 

@@ -14,8 +14,9 @@ import dnslb
 from dnslb import Config, ConfigurationError, DnslbError, NoOptions, RecordManagerType, hookspecs, testing
 from dnslb.cli import COMMANDS
 from dnslb.config import ServiceOptions, plugin_keys
+from dnslb.forms import form_of
 from dnslb.hookspecs import KINDS, Registration
-from dnslb.options import describe, form_of
+from dnslb.options import describe
 from dnslb.reference import FLAT_KEYS
 from dnslb.registry import Registry
 

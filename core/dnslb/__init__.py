@@ -25,6 +25,7 @@ from dnslb.errors import (
     Unavailable,
     ZoneNotFound,
 )
+from dnslb.forms import Count, DomainName, Port, Seconds, Secret, at_least
 from dnslb.hookspecs import (
     DestroyerType,
     NoOptions,
@@ -45,10 +46,11 @@ from dnslb.interfaces import (
     Target,
     Verdict,
 )
-from dnslb.options import Count, DomainName, Network, Port, Seconds, Secret, at_least, option
+from dnslb.options import option
 from dnslb.records import (
     Address,
     Change,
+    Network,
     Receipt,
     RecordSet,
     RecordType,

@@ -16,22 +16,11 @@ from typing import Annotated, Any, NamedTuple
 from dnslb import reference
 from dnslb.document import Document, KeyPath, read_document
 from dnslb.errors import ConfigurationError, PluginError, Problem
+from dnslb.forms import Count, DomainName, Form, Port, at_least, format_duration, parse_duration, whole_number
 from dnslb.hookspecs import DestroyerType, ProbeType, RecordManagerType, RegionFilterType, Registration
 from dnslb.interfaces import Service
-from dnslb.options import (
-    Count,
-    DomainName,
-    Form,
-    Network,
-    Port,
-    at_least,
-    format_duration,
-    option,
-    parse_duration,
-    parse_options,
-    whole_number,
-)
-from dnslb.records import MAX_TTL
+from dnslb.options import option, parse_options
+from dnslb.records import MAX_TTL, Network
 from dnslb.registry import Registry, make
 from dnslb.text import one_line
 

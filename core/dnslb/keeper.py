@@ -203,7 +203,11 @@ class Keeper:
             try:
                 await self._destroy_calls.run(_DESTROY_TIMEOUT, self._parts.destroyer.destroy, addresses)
             except ProviderError as error:
-                self._say(logging.ERROR, "destroy-failed", f"{action.address} was not destroyed: {error}")
+                self._say(
+                    logging.ERROR,
+                    "destroy-failed",
+                    f"the destroyer failed for {action.address}, and will be asked again: {error}",
+                )
                 failed.append(action)
             else:
                 self._report(action)

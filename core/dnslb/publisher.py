@@ -88,6 +88,7 @@ class Publisher:
                 await self._sleep(self._pause(attempt))
                 snapshot = await self._records.read(name, type_)
             except OutcomeUnknown:
+                await self._sleep(self._pause(attempt))  # it may be under way still
                 snapshot = await self._records.read(name, type_)
                 # Values alone: a provider may keep another TTL than it was given.
                 if snapshot.record_set.values == wanted.values:

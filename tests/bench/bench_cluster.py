@@ -90,9 +90,7 @@ def main() -> int:
             f"{took['empty_answers']} of {took['answers']} answers empty"
         )
         if gone:
-            print(
-                f"{name}: removal of a dead one: {statistics.median(gone):.1f} s median, {max(gone):.1f} s at most: {gone}"
-            )
+            print(f"{name}: removal of a dead one: median {statistics.median(gone)} s, at most {max(gone)} s: {gone}")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
     return 0

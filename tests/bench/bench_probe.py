@@ -225,8 +225,8 @@ def compare(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[floa
 def main() -> int:
     """Measures, prints a table, and judges the TCP probe."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--targets", type=int, default=5_000, help="probed in a round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=25, help="how many rounds (default: %(default)s)")
+    parser.add_argument("--targets", type=int, default=2_000, help="probed in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=60, help="how many rounds (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     if not shutil.which("cc"):

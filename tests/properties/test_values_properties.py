@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dnslb import ConfigurationError, RecordSet, RecordType
 from dnslb.config import Config
 from dnslb.document import read_document
-from dnslb.options import format_duration, parse_duration
+from dnslb.forms import format_duration, parse_duration
 from dnslb.records import normalise_name
 from dnslb.registry import Registry
 from dnslb.text import printable

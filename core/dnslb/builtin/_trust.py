@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dnslb.options import DomainName, Form, option
+from dnslb.forms import DomainName, Form
+from dnslb.options import option
 
 Mode = Literal["verify", "pin", "insecure"]
 

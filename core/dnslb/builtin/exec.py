@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
+from dnslb.forms import at_least
 from dnslb.hookspecs import DestroyerType, ProbeType, RegionFilterType, hookimpl
 from dnslb.interfaces import Destroyer, Probe, RegionFilter, Service
-from dnslb.options import at_least, option
+from dnslb.options import option
 
 Command = tuple[str, ...]
 TimeLimit = Annotated[float, at_least("100ms")]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dnslb.builtin._trust import Mode, TrustOptions
+from dnslb.forms import Form
 from dnslb.hookspecs import ProbeType, hookimpl
 from dnslb.interfaces import Probe, Service
-from dnslb.options import Form, option
+from dnslb.options import option
 
 _PATH = re.compile(r"/[!-\"$-~]*")
 """A path and perhaps a query, in visible ASCII and without a fragment: RFC 9112, section 3.2.1."""

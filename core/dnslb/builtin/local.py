@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnslb.forms import Seconds
 from dnslb.hookspecs import RecordManagerType, hookimpl
 from dnslb.interfaces import Capabilities, RecordManager, Service
-from dnslb.options import Seconds, option
+from dnslb.options import option
 
 CAPABILITIES = Capabilities(
     # The bound on what dnslb reads of any record set; as AAAA records they fill 28 of the 64 KiB of a DNS message.

@@ -10,8 +10,8 @@ from pathlib import Path
 from dnslb.balancer import LoadBalancer
 from dnslb.cli import FAILED, OK
 from dnslb.config import Config, ServiceSettings
+from dnslb.forms import format_duration
 from dnslb.log import set_up
-from dnslb.options import format_duration
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +30,12 @@ def _run(arguments: argparse.Namespace) -> int:
     for settings in config.services:
         settings.required_record_manager()
     reached = arguments.offline or asyncio.run(_verify(config))
-    for settings in config.services:
-        print(_summary(settings))
     if not reached:
         print("dnslb: the configuration is in order; a provider could not be reached (see above)", file=sys.stderr)
-    return OK if reached else FAILED
+        return FAILED
+    for settings in config.services:
+        print(_summary(settings))
+    return OK
 
 
 async def _verify(config: Config) -> bool:

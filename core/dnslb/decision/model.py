@@ -9,8 +9,7 @@ from typing import ClassVar
 
 from dnslb.decision.reasons import Reason
 from dnslb.interfaces import ProbeResult
-from dnslb.options import Network
-from dnslb.records import Address, RecordSet
+from dnslb.records import Address, Network, RecordSet
 
 NEVER = math.inf
 

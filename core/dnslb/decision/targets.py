@@ -6,8 +6,7 @@ import functools
 import ipaddress
 
 from dnslb.decision.model import Policy, State
-from dnslb.options import Network
-from dnslb.records import Address
+from dnslb.records import Address, Network
 
 # An instance metadata service, which answers credentials to whoever asks; the other one is link-local.
 _METADATA = ipaddress.ip_address("fd00:ec2::254")

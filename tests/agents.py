@@ -17,6 +17,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from dnslb.testing.nameservers import NameServer
+
 LIMIT = 60.0
 
 
@@ -139,11 +141,11 @@ class Client(threading.Thread):
 class Cluster:
     """Services, their agents, and a client of one name on one name server."""
 
-    def __init__(self, folder: Path, size: int, server: tuple[str, int], name: str, configure: Callable[[str], str]):
+    def __init__(self, folder: Path, size: int, server: tuple[str, int], name: str, configuration: str):
         self.services = {service.address: service for service in services(size)}
         self.port = next(iter(self.services.values())).port
         self.agents = {
-            address: Agent(folder, address, self._common(name, address) + configure(name)) for address in self.services
+            address: Agent(folder, address, self._common(name, address) + configuration) for address in self.services
         }
         self.client = Client(server, name)
         self.client.start()
@@ -179,6 +181,29 @@ class Cluster:
         self.client.stop()
         for service in self.services.values():
             service.close()
+
+
+def record_manager(server: NameServer, folder: Path, **changes: object) -> str:
+    """The lines of a configuration that choose the record manager rfc2136 on a name server; the key is in a file."""
+    key = folder / "key"
+    key.write_text(server.key_secret, encoding="utf-8")
+    key.chmod(0o600)
+    settings = {
+        "server": server.address,
+        "port": server.port,
+        "zone": server.zone,
+        "key_name": server.key_name,
+        "key_algorithm": server.algorithm,
+        "key_secret": f"file:{key}",
+    }
+    lines = "".join(f"  {name}: {value}\n" for name, value in (settings | changes).items())
+    return f"record_manager:\n  plugin: rfc2136\n{lines}"
+
+
+def cluster_on(server: NameServer, folder: Path, size: int, host: str) -> Cluster:
+    """A cluster of that size under the name `host` in the server's zone."""
+    configuration = record_manager(server, folder)
+    return Cluster(folder, size, (server.address, server.port), f"{host}.{server.zone}", configuration)
 
 
 @contextlib.contextmanager

@@ -18,27 +18,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dnslb.testing.nameservers import Bind, Knot, NameServer, PowerDNS
 
-from agents import Cluster, running, wait_until
+from agents import cluster_on, running, wait_until
 
 SERVERS: dict[str, type[NameServer]] = {"bind": Bind, "knot": Knot, "powerdns": PowerDNS}
 SETTLE = 10.0
 
 
-def cluster(folder: Path, server: NameServer, size: int, name: str) -> Cluster:
-    key = folder / "key"
-    key.write_text(server.key_secret, encoding="utf-8")
-    key.chmod(0o600)
-    options = (
-        f"{{plugin: rfc2136, server: {server.address}, port: {server.port}, zone: {server.zone}, "
-        f"key_name: {server.key_name}, key_algorithm: {server.algorithm}, key_secret: 'file:{key}'}}"
-    )
-    endpoint = (server.address, server.port)
-    return Cluster(folder, size, endpoint, f"{name}.{server.zone}", lambda _: f"record_manager: {options}\n")
-
-
 def registration(server: NameServer, size: int) -> dict[str, float]:
     """Seconds until all are registered, from the start of the first process and from the first registration."""
-    with tempfile.TemporaryDirectory() as folder, running(cluster(Path(folder), server, size, "many")) as made:
+    with tempfile.TemporaryDirectory() as folder, running(cluster_on(server, Path(folder), size, "many")) as made:
         started = time.monotonic()
         made.start()
         wait_until(lambda: bool(made.client.members))
@@ -57,7 +45,7 @@ def registration(server: NameServer, size: int) -> dict[str, float]:
 def removals(server: NameServer, runs: int) -> list[float]:
     """Seconds from the SIGKILL of one of five, service included, until the name server no longer answers with it."""
     taken = []
-    with tempfile.TemporaryDirectory() as folder, running(cluster(Path(folder), server, 5, "five")) as made:
+    with tempfile.TemporaryDirectory() as folder, running(cluster_on(server, Path(folder), 5, "five")) as made:
         made.start()
         for run in range(runs):
             wait_until(made.complete)

@@ -1,49 +1,15 @@
 """The main job, end to end: agent processes keep a record set true on real name servers."""
 
-import os
-
 import pytest
 
-from dnslb.testing.nameservers import Bind, Knot, PowerDNS
-
-from agents import LIMIT, Cluster, running, wait_until
-
-
-@pytest.fixture(scope="module", params=[Bind, Knot, PowerDNS], ids=["bind", "knot", "powerdns"])
-def server(request):
-    kind = request.param
-    if reason := kind.missing():
-        if os.environ.get("DNSLB_REQUIRE_SERVERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with kind() as started:
-        yield started
+from agents import LIMIT, cluster_on, running, wait_until
 
 
 @pytest.fixture
 def cluster(request, server, tmp_path):
     """A cluster of `request.param` agents under a name of its own; started, not awaited."""
-    key = tmp_path / "key"
-    key.write_text(server.key_secret, encoding="utf-8")
-    key.chmod(0o600)
-    settings = {
-        "server": server.address,
-        "port": server.port,
-        "zone": server.zone,
-        "key_name": server.key_name,
-        "key_algorithm": server.algorithm,
-        "key_secret": f"file:{key}",
-    }
-    lines = "".join(f"  {name}: {value}\n" for name, value in settings.items())
-    name = f"{request.node.originalname.replace('_', '-')[:40].strip('-')}.{server.zone}"
-    made = Cluster(
-        tmp_path,
-        request.param,
-        (server.address, server.port),
-        name,
-        lambda _: f"record_manager:\n  plugin: rfc2136\n{lines}",
-    )
-    with running(made):
+    name = request.node.originalname.replace("_", "-")[:40].strip("-")
+    with running(cluster_on(server, tmp_path, request.param, name)) as made:
         made.start()
         yield made
 

@@ -204,3 +204,12 @@ def test_without_the_plugins_the_answer_is_the_commands_that_install_them(site, 
         f"{where}the plugin {name!r} is not installed; install it: pip install 'dnslb[{name}]'"
         for name in ("route53", "ec2")
     ]
+
+
+@pytest.mark.parametrize(("word", "meant"), [("yes", True), ("on", True), ("no", False), ("Off", False)])
+def test_the_words_for_true_and_false_mean_what_they_do_in_the_reference(amazon, load, word, meant):
+    switches = f"do_tls: {word}\nall_regions: {word}\npreserve: {word}\n"
+    [service] = load(f"fqdn: www.example.com\ntcp_port: 443\nroute53_hosted_zone_id: Z0123456789\n{switches}").services
+    assert service.probe.registration.name == ("tls" if meant else "tcp")
+    assert (service.region_filter is None) == meant
+    assert (service.destroyer is None) == meant

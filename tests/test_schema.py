@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from dnslb import ConfigurationError, RecordManagerType, Secret, option
-from dnslb.config import Config, plugin_keys
+from dnslb.config import Config
 from dnslb.registry import Registry
 from dnslb.schema import configuration_schema
+from dnslb.settings import PLUGIN_KEYS
 
 BUILT_IN = ("local", "tcp", "tls", "http")
 
@@ -43,8 +44,8 @@ def test_it_is_a_schema_of_draft_2020_12(schema):
 
 def test_every_key_of_a_service_has_a_meaning_beside_it(schema):
     properties = schema["$defs"]["service"]["properties"]
-    assert set(plugin_keys()) <= set(properties)
-    assert all(properties[key].get("description") for key in properties if key not in plugin_keys())
+    assert set(PLUGIN_KEYS) <= set(properties)
+    assert all(properties[key].get("description") for key in properties if key not in PLUGIN_KEYS)
 
 
 TAKEN = {

@@ -16,13 +16,13 @@ from typing import Self
 
 from dnslb.addresses import OwnAddresses
 from dnslb.calls import AsyncRecordManager
-from dnslb.config import ServiceSettings
 from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter
 from dnslb.keeper import Keeper, Parts
 from dnslb.log import say
 from dnslb.records import Address, RecordType
+from dnslb.settings import ServiceSettings
 
 ADDRESS_TYPES = (RecordType.A, RecordType.AAAA)
 

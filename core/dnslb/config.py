@@ -9,152 +9,22 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from dnslb import reference
 from dnslb.document import Document, KeyPath, read_document
 from dnslb.errors import ConfigurationError, PluginError, Problem
-from dnslb.forms import Count, DomainName, Form, Port, at_least, format_duration, parse_duration, whole_number
-from dnslb.hookspecs import DestroyerType, ProbeType, RecordManagerType, RegionFilterType, Registration
-from dnslb.interfaces import Service
-from dnslb.options import option, parse_options
-from dnslb.records import MAX_TTL, Network
-from dnslb.registry import Registry, make
+from dnslb.forms import format_duration
+from dnslb.hookspecs import RecordManagerType
+from dnslb.options import parse_options
+from dnslb.records import MAX_TTL
+from dnslb.registry import Registry
+from dnslb.settings import PLUGIN_KEYS, Selection, ServiceOptions, ServiceSettings
 from dnslb.text import one_line
 
-_PLUGIN_KEYS: dict[str, type[Registration]] = {
-    "record_manager": RecordManagerType,
-    "region_filter": RegionFilterType,
-    "destroyer": DestroyerType,
-    "probe": ProbeType,
-}
-
-# No provider is asked as often as this; it keeps a slip of the pen from becoming a busy loop.
-Interval = Annotated[float, at_least("100ms")]
-
-_DEFAULT_INTERVAL = 60.0
 _LONGEST_PROBE_INTERVAL = 5.0
-
-
-def _address_choice(value: Any, _: Path) -> tuple[str, ...]:
-    choices = value if isinstance(value, list) else [value]
-    if not choices or not all(isinstance(choice, str) and choice for choice in choices):
-        raise ValueError("write auto, the name of an interface, an address, or a list of addresses")
-    return tuple(choices)
-
-
-AddressChoice = Annotated[
-    tuple[str, ...],
-    Form(
-        "auto, an interface, or addresses",
-        _address_choice,
-        {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
-    ),
-]
-
-
-_TTL_SECONDS = whole_number(0, MAX_TTL, "a TTL in seconds")
-
-
-def _ttl_of(value: Any, base: Path) -> int:
-    """Seconds as in a zone file, or a duration as everywhere else here."""
-    seconds = parse_duration(value) if isinstance(value, str) else value
-    whole = int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
-    checked: int = _TTL_SECONDS.convert(whole, base)
-    return checked
-
-
-TimeToLive = Annotated[
-    int,
-    Form("seconds, or a duration such as 30s", _ttl_of, {"oneOf": [_TTL_SECONDS.schema, {"type": "string"}]}),
-]
-
-
-@dataclass(frozen=True)
-class ServiceOptions:
-    """The keys of a service that select no plugin, as they are written."""
-
-    fqdn: DomainName = option(help="the name whose A and AAAA record sets are managed")
-    tcp_port: Port = option(help="the port that is probed on every member")
-    check_interval: Interval = option(_DEFAULT_INTERVAL, help="how often the record set is read")
-    probe_interval: Interval | None = option(
-        None, help="how often every member is probed; left out: check_interval, at most 5s"
-    )
-    ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
-    address: AddressChoice = option(
-        ("auto",), help="the own address: auto, the name of an interface, an address, or a list of addresses"
-    )
-    rise: Count = option(2, help="passed self-checks in a row before the own address is registered")
-    minimum_failures: Count = option(3, help="failed probes in a row before a member is removed")
-    maximum_failures: Count = option(60, help="failed intervals after which a member is removed whatever its region")
-    allowed_networks: tuple[Network, ...] = option(
-        (), help="only members in these networks are probed and removed; left out: those like the own address"
-    )
-    do_tls: bool = option(False, help="probe with a TLS handshake, unverified; better: probe: {plugin: tls}")
-    all_regions: bool = option(False, help="no region filter; only with preserve: true")
-    preserve: bool = option(False, help="never destroy instances")
-
-    def __post_init__(self) -> None:
-        if self.maximum_failures < self.minimum_failures:
-            raise ValueError(
-                f"maximum_failures ({self.maximum_failures}) is less than minimum_failures ({self.minimum_failures})"
-            )
-        if self.all_regions and not self.preserve:
-            raise ValueError("all_regions: true is only valid with preserve: true")
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A plugin that the configuration chose, with its options."""
-
-    registration: Registration
-    options: object
-
-    def make(self, service: Service) -> Any:
-        """The object that does the work.
-
-        Raises:
-            ConfigurationError, ProviderError: whatever keeps the factory from making it.
-            PluginBroken: the factory fails in another way, or makes something else.
-        """
-        return make(self.registration, self.options, service)
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSettings:
-    """One service, complete: what was left out is filled in. Times are in seconds.
-
-    `region_filter` and `destroyer` are None where there is none, `record_manager` where the configuration chose none,
-    which is an error only once a load balancer is made.
-    """
-
-    options: ServiceOptions
-    check_interval: float
-    probe_interval: float
-    ttl: int
-    record_manager: Selection | None
-    region_filter: Selection | None
-    destroyer: Selection | None
-    probe: Selection
-
-    def required_record_manager(self) -> Selection:
-        """The provider.
-
-        Raises:
-            ConfigurationError: the configuration chose none.
-        """
-        if self.record_manager is None:
-            raise ConfigurationError(
-                f"{self.options.fqdn}: record_manager is missing: write record_manager: {{plugin: NAME}}"
-            )
-        return self.record_manager
-
-    @property
-    def service(self) -> Service:
-        """What the factories of its plugins are told."""
-        return Service(self.options.fqdn, self.options.tcp_port)
 
 
 class Providers(enum.Enum):
@@ -251,10 +121,11 @@ class _Loader:
             path=path,
             base=self.document.base,
             problems=self.problems,
-            others=(*_PLUGIN_KEYS, *reference.FLAT_KEYS),
+            others=(*PLUGIN_KEYS, *reference.FLAT_KEYS),
         )
         selections: dict[str, Selection] = {}
-        for key, choice in self._chosen(written, path).items():
+        meant = written if options is None else {**written, **_switches(options)}
+        for key, choice in self._chosen(meant, path).items():
             if selection := self._selection(key, choice):
                 selections[key] = selection
         if options is None or len(self.problems) > already:
@@ -276,7 +147,7 @@ class _Loader:
 
     def _chosen(self, written: Mapping[str, Any], path: KeyPath) -> dict[str, _Choice]:
         """The plugin selections by key; those by the flat keys of the reference and by default included."""
-        chosen = {key: _Choice(written[key], (*path, key)) for key in _PLUGIN_KEYS if written.get(key) is not None}
+        chosen = {key: _Choice(written[key], (*path, key)) for key in PLUGIN_KEYS if written.get(key) is not None}
         for key, selection in self._flat(written, path).items():
             if key == "record_manager" and key in chosen:
                 self._problem("route53_hosted_zone_id selects a provider too; keep one of them", chosen[key].path)
@@ -304,7 +175,7 @@ class _Loader:
             self._problem(f"write {key}: {{plugin: NAME}}, with the plugin's options beside it", path)
             return None
         try:
-            registration = self.registry.select(_PLUGIN_KEYS[key], mapping["plugin"])
+            registration = self.registry.select(PLUGIN_KEYS[key], mapping["plugin"])
         except PluginError as error:
             self._problem(str(error), path if implied or mapping is not written else (*path, "plugin"))
             return None
@@ -353,11 +224,6 @@ class _Loader:
         self.problems.append(Problem(message, path))
 
 
-def plugin_keys() -> Mapping[str, type[Registration]]:
-    """The keys of a service that select a plugin, and the kind that each selects."""
-    return _PLUGIN_KEYS
-
-
-def option_names() -> tuple[str, ...]:
-    """The keys of a service that select no plugin."""
-    return tuple(item.name for item in fields(ServiceOptions))
+def _switches(options: ServiceOptions) -> Mapping[str, bool]:
+    """The keys that have a say in which plugins are used, as they were understood: `yes` is true."""
+    return {"do_tls": options.do_tls, "all_regions": options.all_regions, "preserve": options.preserve}

@@ -1,6 +1,6 @@
 """The flat keys of the Go package that dnslb re-implements, so that a file written for it loads unchanged.
 
-The keys that mean the same here are settings like any other (see `dnslb.config`). These here select plugins: the
+The keys that mean the same here are settings like any other (see `dnslb.settings`). These here select plugins: the
 names of the plugins belong to the meaning of the keys, and stand nowhere else in the core.
 """
 

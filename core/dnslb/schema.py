@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dnslb.config import ServiceOptions, plugin_keys
 from dnslb.hookspecs import Registration
 from dnslb.options import describe, schema_of
 from dnslb.reference import FLAT_KEYS
+from dnslb.settings import PLUGIN_KEYS, ServiceOptions
 
 
 def configuration_schema(registrations: Iterable[Registration]) -> Mapping[str, Any]:
     """The schema of a whole file, given all that the installed plugins provide."""
     made = list(registrations)
     service = schema_of(ServiceOptions)
-    for key, kind in plugin_keys().items():
+    for key, kind in PLUGIN_KEYS.items():
         service["properties"][key] = _selection([item for item in made if isinstance(item, kind)])
     service["properties"] |= {key: {"type": "string", "description": "a key of the reference"} for key in FLAT_KEYS}
     several = {

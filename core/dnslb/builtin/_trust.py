@@ -15,7 +15,7 @@ Mode = Literal["verify", "pin", "insecure"]
 _DIGITS = 64
 """Of a SHA-256 fingerprint in hexadecimal."""
 
-_NOUN = "the SHA-256 fingerprint of a certificate (64 hex digits, with or without colons), or a list of them"
+_NOUN = "a SHA-256 fingerprint or a list of them"
 
 
 def parse_fingerprint(text: str) -> str:
@@ -52,7 +52,7 @@ class TrustOptions:
         None, help="the name that is asked for (SNI) and verified; left out: the service's own"
     )
     pin: Pins = option(
-        (), help="SHA-256 fingerprint of the server's own certificate, or a list, one of which must match"
+        (), help="of the server's own certificate: 64 hex digits, with or without colons; one of a list must match"
     )
     ca_file: Path | None = option(None, help="certificates that may sign (PEM); left out: those that the system trusts")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from dnslb.balancer import LoadBalancer
 from dnslb.cli import FAILED, OK
-from dnslb.config import Config, ServiceSettings
+from dnslb.config import Config
 from dnslb.forms import format_duration
 from dnslb.log import set_up
+from dnslb.settings import ServiceSettings
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,148 @@
+"""What a service is told, typed: its keys, the plugins that it chose, and both together with the gaps filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from dnslb.errors import ConfigurationError
+from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
+from dnslb.hookspecs import DestroyerType, ProbeType, RecordManagerType, RegionFilterType, Registration
+from dnslb.interfaces import Service
+from dnslb.options import option
+from dnslb.records import MAX_TTL, Network
+from dnslb.registry import make
+
+PLUGIN_KEYS: Mapping[str, type[Registration]] = {
+    "record_manager": RecordManagerType,
+    "region_filter": RegionFilterType,
+    "destroyer": DestroyerType,
+    "probe": ProbeType,
+}
+"""The keys of a service that select a plugin, and the kind that each selects."""
+
+# No provider is asked as often as this; it keeps a slip of the pen from becoming a busy loop.
+Interval = Annotated[float, at_least("100ms")]
+
+_DEFAULT_INTERVAL = 60.0
+
+
+def _address_choice(value: Any, _: Path) -> tuple[str, ...]:
+    choices = value if isinstance(value, list) else [value]
+    if not choices or not all(isinstance(choice, str) and choice for choice in choices):
+        raise ValueError("write auto, the name of an interface, an address, or a list of addresses")
+    return tuple(choices)
+
+
+AddressChoice = Annotated[
+    tuple[str, ...],
+    Form(
+        "auto, an interface, or addresses",
+        _address_choice,
+        {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+    ),
+]
+
+
+_TTL_SECONDS = whole_number(0, MAX_TTL, "a TTL in seconds")
+
+
+def _ttl_of(value: Any, base: Path) -> int:
+    """Seconds as in a zone file, or a duration as everywhere else here."""
+    seconds = parse_duration(value) if isinstance(value, str) else value
+    whole = int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
+    checked: int = _TTL_SECONDS.convert(whole, base)
+    return checked
+
+
+TimeToLive = Annotated[
+    int,
+    Form("seconds, or a duration such as 30s", _ttl_of, {"oneOf": [_TTL_SECONDS.schema, {"type": "string"}]}),
+]
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """The keys of a service that select no plugin, as they are written."""
+
+    fqdn: DomainName = option(help="the name whose A and AAAA record sets are managed")
+    tcp_port: Port = option(help="the port that is probed on every member")
+    check_interval: Interval = option(_DEFAULT_INTERVAL, help="how often the record set is read")
+    probe_interval: Interval | None = option(
+        None, help="how often every member is probed; left out: check_interval, at most 5s"
+    )
+    ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
+    address: AddressChoice = option(
+        ("auto",), help="the own address: auto, the name of an interface, an address, or a list of addresses"
+    )
+    rise: Count = option(2, help="passed self-checks in a row before the own address is registered")
+    minimum_failures: Count = option(3, help="failed probes in a row before a member is removed")
+    maximum_failures: Count = option(60, help="failed intervals after which a member is removed whatever its region")
+    allowed_networks: tuple[Network, ...] = option(
+        (), help="only members in these networks are probed and removed; left out: those like the own address"
+    )
+    do_tls: bool = option(False, help="probe with a TLS handshake, unverified; better: probe: {plugin: tls}")
+    all_regions: bool = option(False, help="no region filter; only with preserve: true")
+    preserve: bool = option(False, help="never destroy instances")
+
+    def __post_init__(self) -> None:
+        if self.maximum_failures < self.minimum_failures:
+            raise ValueError(
+                f"maximum_failures ({self.maximum_failures}) is less than minimum_failures ({self.minimum_failures})"
+            )
+        if self.all_regions and not self.preserve:
+            raise ValueError("all_regions: true is only valid with preserve: true")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A plugin that the configuration chose, with its options."""
+
+    registration: Registration
+    options: object
+
+    def make(self, service: Service) -> Any:
+        """The object that does the work.
+
+        Raises:
+            ConfigurationError, ProviderError: whatever keeps the factory from making it.
+            PluginBroken: the factory fails in another way, or makes something else.
+        """
+        return make(self.registration, self.options, service)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """One service, complete: what was left out is filled in. Times are in seconds.
+
+    `region_filter` and `destroyer` are None where there is none, `record_manager` where the configuration chose none,
+    which is an error only once a load balancer is made.
+    """
+
+    options: ServiceOptions
+    check_interval: float
+    probe_interval: float
+    ttl: int
+    record_manager: Selection | None
+    region_filter: Selection | None
+    destroyer: Selection | None
+    probe: Selection
+
+    def required_record_manager(self) -> Selection:
+        """The provider.
+
+        Raises:
+            ConfigurationError: the configuration chose none.
+        """
+        if self.record_manager is None:
+            raise ConfigurationError(
+                f"{self.options.fqdn}: record_manager is missing: write record_manager: {{plugin: NAME}}"
+            )
+        return self.record_manager
+
+    @property
+    def service(self) -> Service:
+        """What the factories of its plugins are told."""
+        return Service(self.options.fqdn, self.options.tcp_port)

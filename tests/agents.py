@@ -166,6 +166,9 @@ class Cluster:
             agent.check_alive()
         return self.client.members == self.addresses
 
+    def is_without(self, address: str) -> Callable[[], bool]:
+        return lambda: address not in self.client.members
+
     def crash(self, address: str) -> None:
         """The agent and its service, at once, without a goodbye."""
         self.agents[address].kill()

@@ -212,7 +212,7 @@ QUESTION = b"\3www\7example\4test\0" + struct.pack("!HH", A, 1)
 ONE_RECORD = b"\xc0\x0c" + struct.pack("!HHIH", A, 1, 0, 4) + b"\xc0\0\2\1"
 
 
-TOO_LONG = dns.edns.GenericOption(65001, bytes(MAX_QUERY))
+TOO_LONG = dns.edns.GenericOption(dns.edns.OptionType.make(65001), bytes(MAX_QUERY))
 
 
 def header(questions=1, answers=0, authority=0, additional=0, flags=dns.flags.RD):

@@ -54,7 +54,7 @@ def removals(server: NameServer, runs: int) -> list[float]:
             victim = sorted(made.addresses)[run % 5]
             killed = time.monotonic()
             made.crash(victim)
-            wait_until(lambda gone=victim: gone not in made.client.members)
+            wait_until(made.is_without(victim))
             taken.append(round(time.monotonic() - killed, 2))
             made.recover(victim)
     assert made.client.empty == 0
@@ -70,8 +70,8 @@ def main() -> int:
     results = {}
     for name in arguments.server or SERVERS:
         with SERVERS[name]() as server:
-            results[name] = {"registration": registration(server, 20), "removal": removals(server, arguments.runs)}
-        took, gone = results[name]["registration"], results[name]["removal"]
+            took, gone = registration(server, 20), removals(server, arguments.runs)
+        results[name] = {"registration": took, "removal": gone}
         print(
             f"{name}: 20 agents registered {took['seconds']} s after the first process was started, "
             f"{took['after_the_first']} s after the first registration; "

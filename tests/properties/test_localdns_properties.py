@@ -39,7 +39,7 @@ names = st.sampled_from(
 )
 types = st.one_of(
     st.sampled_from([RecordType.A, RecordType.AAAA, RecordType.TXT]).map(str),
-    st.integers(0, 65535).map(dns.rdatatype.to_text),
+    st.integers(0, 65535).map(lambda number: dns.rdatatype.to_text(dns.rdatatype.RdataType.make(number))),
 )
 # Of the codes for local use, whose content nobody looks at: RFC 6891, section 9.
 edns_options = st.lists(

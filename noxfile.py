@@ -124,7 +124,7 @@ def install_workspace(session: nox.Session, group: str) -> None:
 
 def install_wheels(session: nox.Session, plugins: list[str], group: str) -> None:
     """Builds all wheels and installs the core's and those of `plugins`; the sources are not importable then."""
-    folder = Path(session.create_tmp()).resolve()
+    folder = Path(session.virtualenv.location, "wheels").resolve()
     session.run("uv", "build", "--quiet", "--wheel", "--all-packages", "--clear", f"--out-dir={folder}", external=True)
     wheels = {path.name.split("-")[0]: path.as_uri() for path in folder.glob("*.whl")}
     chosen = [f"dnslb[testing] @ {wheels['dnslb']}", *(wheels[name.replace("-", "_")] for name in plugins)]

@@ -67,7 +67,8 @@ def measure(server: NameServer, names: list[str]) -> Result:
         "key_name": server.key_name,
         "key_secret": Secret(server.key_secret),
     }
-    start, conflicts = multiprocessing.Barrier(len(names) + 1), multiprocessing.Queue()
+    start = multiprocessing.Barrier(len(names) + 1)
+    conflicts: multiprocessing.Queue[int] = multiprocessing.Queue()
     writers = [multiprocessing.Process(target=write, args=(settings, name, start, conflicts)) for name in names]
     for writer in writers:
         writer.start()

@@ -114,7 +114,7 @@ def values() -> Callable[..., tuple[str, ...]]:
 @pytest.fixture(scope="session")
 def connect() -> Connect:
     def make(on: NameServer, /, fqdn: str = "", **options: Any) -> RecordManager:
-        settings = {
+        settings: dict[str, Any] = {
             "server": on.address,
             "port": on.port,
             "key_name": on.key_name,

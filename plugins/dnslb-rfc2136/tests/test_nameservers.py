@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import dns.exception
 import dns.message
@@ -46,7 +47,7 @@ def test_servers_of_one_kind_do_not_get_in_each_others_way(own_server, connect, 
 
 
 def test_the_zone_is_transferred_to_the_key_and_to_nobody_else(server):
-    def transfer(**key: object) -> dns.zone.Zone:
+    def transfer(**key: Any) -> dns.zone.Zone:
         return dns.zone.from_xfr(dns.query.xfr(server.address, server.zone, port=server.port, timeout=5, **key))
 
     keyring = {dns.name.from_text(server.key_name): dns.tsig.Key(server.key_name, server.key_secret, server.algorithm)}

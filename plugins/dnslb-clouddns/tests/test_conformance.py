@@ -1,0 +1,55 @@
+"""The plugin keeps dnslb's contract, on the fake and, where DNSLB_LIVE_CLOUDDNS names a zone, on the real service."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dnslb import RecordManager, Service
+from dnslb.testing import Endpoint, RecordManagerConformance, RegistrationConformance, Store
+from dnslb_clouddns import dnslb_record_managers
+from dnslb_clouddns._options import CloudDnsOptions
+
+LIVE = "DNSLB_LIVE_CLOUDDNS"
+"""The DNS name of a zone that the tests may write to, with the application default credentials."""
+
+
+class TestRegistration(RegistrationConformance):
+    name = "clouddns"
+    module = "dnslb_clouddns"
+    sdk = ("google", "requests", "urllib3")
+
+
+class TestRecordManager(RecordManagerConformance):
+    (registration,) = dnslb_record_managers()
+
+    @pytest.fixture
+    def store(self, fake, connect) -> Store:
+        def make(via: Endpoint | None = None) -> RecordManager:
+            return connect(via=via, **({"timeout": 1.0} if via else {}))
+
+        return Store(zone="ex.test", make=make, server=fake.address)
+
+
+class TestLiveRecordManager(RecordManagerConformance):
+    """The checks that need no proxy, on the real service."""
+
+    (registration,) = dnslb_record_managers()
+    time_limit = 60.0
+    wait_limit = 300.0
+    writers = 4
+    commits = 20
+
+    @pytest.fixture
+    def store(self) -> Store:
+        zone = os.environ.get(LIVE)
+        if not zone:
+            pytest.skip(f"{LIVE} names no zone of the real service to write to")
+        private = os.environ.get(f"{LIVE}_PRIVATE") == "1"
+
+        def make(via: Endpoint | None = None) -> RecordManager:
+            options = CloudDnsOptions(zone=zone, private=private)
+            return self.registration.factory(options, Service(f"www.{zone}", 80))
+
+        return Store(zone=zone, make=make)

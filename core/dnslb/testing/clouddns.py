@@ -118,6 +118,12 @@ class CloudDns:
         """What was found wrong with requests, which are then refused, with answers, and with the fake itself."""
         return [*self._faults, *(f"the fake failed: {error!r}" for error in self._server.failures)]
 
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The tokens that are good now."""
+        with self._lock:
+            return frozenset(self._tokens)
+
     def add_zone(self, name: str, dns_name: str, *, private: bool = False, **more: Any) -> ManagedZone:
         """A new zone; `more` are further members of its resource, such as `forwardingConfig`."""
         with self._lock:
@@ -128,6 +134,12 @@ class CloudDns:
         """Removes a zone with all that is in it."""
         with self._lock:
             del self._zones[name]
+
+    @property
+    def zones(self) -> list[str]:
+        """The names of all zones."""
+        with self._lock:
+            return list(self._zones)
 
     def put(self, zone: str, resource: Mapping[str, Any]) -> None:
         """Writes a record set whatever is there: one of another kind, or one that somebody else has changed."""
@@ -189,7 +201,7 @@ class CloudDns:
                 self._require_as_described(method, request.verb, url.path, query, body)
                 if method == "dns.changes.create":
                     needed = permissions_of_change(body or {})
-                self._require_allowed(request.headers.get("Authorization", ""), needed)
+                self._require_allowed(request.headers.get("authorization", ""), needed)
                 answer = self._outcome(method, names, query, body or {})
             except Refusal as refusal:
                 answer = _error(refusal)

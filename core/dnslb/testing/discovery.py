@@ -119,4 +119,6 @@ def _is_scalar(kind: str, form: str | None, value: Any, lenient: bool) -> bool:
         if lenient and isinstance(value, str) and _DIGITS.fullmatch(value):
             value = int(value)
         return isinstance(value, int) and not isinstance(value, bool) and value in _INT32
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
     return kind == "any"

@@ -17,7 +17,7 @@ from dnslb.testing.wire import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request: the verb, the target as it stands in the first line, the headers, the body."""
+    """An HTTP request: its verb, its target as it was sent, its headers with names in lower case, its body."""
 
     verb: str
     target: str
@@ -106,7 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        answer = self.server.answer(Request(self.command, self.path, dict(self.headers.items()), body))
+        answer = self.server.answer(
+            Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        )
         text = json.dumps(answer.body).encode()
         self.send_response(answer.status)
         headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(text))}

@@ -55,7 +55,7 @@ def change(call):
     return make
 
 
-def record(*values: str, name: str = WWW, type: str = "A", ttl: object = 60) -> dict:
+def record(*values: object, name: str = WWW, type: str = "A", ttl: object = 60) -> dict:
     return {"name": name, "type": type, "ttl": ttl, "rrdatas": list(values)}
 
 

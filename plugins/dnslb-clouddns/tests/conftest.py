@@ -18,6 +18,11 @@ from dnslb_clouddns._options import CloudDnsOptions
 PROJECT = "dnslb-test"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Google's library tells, when it is imported, that it will not support a Python for ever; that is no fault."""
+    config.addinivalue_line("filterwarnings", "ignore:You are using a Python version .* which Google:FutureWarning")
+
+
 class Connect(Protocol):
     """Makes a manager; `options` are those of the plugin, `via` an address that stands for the fake's."""
 

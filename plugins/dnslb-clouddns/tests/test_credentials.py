@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import ipaddress
 import json
 import socket
 import ssl
@@ -12,10 +10,7 @@ import threading
 import traceback
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+import trustme
 
 from dnslb import ConfigurationError, Denied, ProviderError, RecordType, Service, Unavailable
 from dnslb_clouddns import dnslb_record_managers
@@ -41,22 +36,20 @@ def stay_on_this_machine(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def certificate() -> trustme.LeafCert:
+    """A certificate for the loopback address by an authority that nobody knows, and its key."""
+    return trustme.CA().issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
 
 
 @pytest.fixture
-def service_account(tmp_path, key, fake):
+def service_account(tmp_path, certificate, fake):
     """A file of a service account whose tokens come from the fake, and are needed from now on."""
     fake.needs_tokens = True
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
     written = {
         "type": "service_account",
         "project_id": fake.project,
         "private_key_id": "canary-key-id",
-        "private_key": pem,
+        "private_key": certificate.private_key_pem.bytes().decode(),
         "client_email": "dnslb@dnslb-test.iam.gserviceaccount.com",
         "token_uri": fake.token_uri,
     }
@@ -180,39 +173,23 @@ def test_no_secret_is_in_an_error_or_a_repr(fake, connect, service_account, chan
 
 
 @pytest.fixture
-def self_signed(tmp_path, key):
-    """The address of a TLS server on loopback that nobody has a reason to trust."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dns.googleapis.com")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    (tmp_path / "tls.pem").write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+def untrusted(certificate):
+    """The address of a TLS server on loopback that nobody has a reason to trust, and what it has received."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "tls.pem")
+    certificate.configure_cert(context)
     received: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
+    done = threading.Event()
 
     def serve() -> None:
         while True:
             connection, _ = listener.accept()
-            if not received and done.is_set():
-                connection.close()
-                return
-            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
-                received.append(tls.recv(1))
+            with connection, contextlib.suppress(OSError):
+                if done.is_set():
+                    return
+                with context.wrap_socket(connection, server_side=True) as tls:
+                    received.append(tls.recv(1))
 
-    done = threading.Event()
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield listener.getsockname(), received
@@ -222,10 +199,8 @@ def self_signed(tmp_path, key):
     listener.close()
 
 
-def test_a_certificate_that_is_not_trusted_is_refused_and_nothing_is_sent(
-    self_signed, connect, service_account, change
-):
-    (host, port), received = self_signed
+def test_a_certificate_that_is_not_trusted_is_refused_and_nothing_is_sent(untrusted, connect, service_account, change):
+    (host, port), received = untrusted
     manager = connect(credentials_file=service_account, api_endpoint=f"https://{host}:{port}")
     with pytest.raises(Unavailable, match="the certificate of the API is not trusted"):
         manager.read(WWW, A)

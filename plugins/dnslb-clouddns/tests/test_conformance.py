@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from dnslb import RecordManager, Service
+from dnslb import RecordManager, RecordType, Service
 from dnslb.testing import Endpoint, RecordManagerConformance, RegistrationConformance, Store
+from dnslb.testing.clouddns import CloudDns
 from dnslb_clouddns import dnslb_record_managers
 from dnslb_clouddns._options import CloudDnsOptions
 
@@ -55,6 +56,11 @@ class TestLiveRecordManager(RecordManagerConformance):
         return Store(zone=zone, make=make)
 
 
-def test_the_traffic_of_all_tests_is_held_against_googles_description(fake):
+def test_traffic_is_held_against_googles_description(fake, connect):
     if not fake.validates:
         pytest.skip("google-api-python-client is not installed, so nothing is held against Google's description")
+    with CloudDns(fake.project) as broken:
+        broken.add_zone("ex-test", "ex.test.")
+        broken.put("ex-test", {"name": "www.ex.test.", "type": "A", "ttl": "60", "rrdatas": ["192.0.2.1"]})
+        connect(via=broken.address).read("www.ex.test", RecordType.A)
+        assert broken.faults == ["the response.rrsets[0].ttl is '60', not of type int32"]

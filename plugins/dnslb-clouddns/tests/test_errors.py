@@ -113,7 +113,9 @@ def test_errors_while_the_zone_is_looked_for_are_mapped_too(fake, connect):
 # -- answers that are none --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", [[], "text", {"rrsets": "text"}, {"rrsets": [{"name": "x."}]}, {"rrsets": [3]}])
+@pytest.mark.parametrize(
+    "answer", [{}, {"status": "ok"}, [], "text", {"rrsets": "text"}, {"rrsets": [{"name": "x."}]}, {"rrsets": [3]}]
+)
 def test_a_read_that_was_not_answered_by_cloud_dns_is_unavailable(fake, connect, answer):
     def reply(request):
         return Answer(200, answer) if "/rrsets" in request.target else fake._answer(request)
@@ -122,7 +124,7 @@ def test_a_read_that_was_not_answered_by_cloud_dns_is_unavailable(fake, connect,
         connect(via=server.address).read(WWW, A)
 
 
-@pytest.mark.parametrize("answer", [["text"], "text", 3, {"additions": 3}, {"additions": [{}]}])
+@pytest.mark.parametrize("answer", [{}, {"status": "ok"}, ["text"], "text", 3, {"additions": 3}, {"additions": [{}]}])
 def test_a_commit_that_was_not_answered_by_cloud_dns_is_not_known(fake, connect, change, answer):
     def reply(request):
         return Answer(200, answer) if request.verb == "POST" else fake._answer(request)

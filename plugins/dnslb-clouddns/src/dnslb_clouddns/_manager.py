@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from google.auth.credentials import Credentials
@@ -75,6 +75,7 @@ class CloudDnsRecordManager:
         sets = zone.list_resource_record_sets()
         sets.extra_params = {"name": absolute(wanted.name)}
         sets.item_to_value = _as_it_is  # the SDK's own fails on a set with a routing policy
+        sets.api_request = _requiring_a_list(sets.api_request)
         with self._forgetting_the_zone(), boundary(f"read {describe([wanted])} in the zone {zone.name}"):
             return snapshot_of(wanted, sets)
 
@@ -104,6 +105,8 @@ class CloudDnsRecordManager:
             boundary(f"change {describe(wanted)} in the zone {zone.name}", commit=True),
         ):
             request.create(client=clients.commits)
+            if not request.name:
+                raise ValueError("it names no change")
         return Receipt(request)
 
     def wait(self, receipt: Receipt, timeout: float) -> bool:
@@ -199,6 +202,18 @@ def _require_acceptable(wanted: Sequence[RecordSet]) -> None:
             )
     if len({(each.name, each.type) for each in wanted}) < len(wanted):
         raise Rejected(f"one commit changes a record set twice: {describe(wanted)}; make it one change")
+
+
+def _requiring_a_list(api_request: Callable[..., Any]) -> Callable[..., Any]:
+    """The SDK takes an answer about something else for an empty list: a cluster would seem to have no members."""
+
+    def request(**arguments: Any) -> Any:
+        answer = api_request(**arguments)
+        if not {"kind", "rrsets"} & answer.keys():
+            raise ValueError("it holds no list of record sets")
+        return answer
+
+    return request
 
 
 def _as_it_is(_: object, resource: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,21 +6,14 @@ own: a commit that got no token has a known outcome.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
 from dnslb import Denied, Unavailable
 from dnslb_azure._options import AzureOptions
 from dnslb_azure._texts import one_line
-
-
-class Closable(Protocol):
-    """A credential that keeps connections."""
-
-    def close(self) -> None:
-        """Gives them back."""
 
 
 class Tokens:
@@ -38,19 +31,26 @@ class Tokens:
         """
         try:
             return self._credential.get_token(*scopes, **options)
-        except ClientAuthenticationError as error:
-            raise Denied(
-                f"no token for {scopes[0]}: {one_line(error)}; check the credentials (tenant_id, client_id and"
-                " client_secret, the managed identity, or the environment)"
-            ) from error
         except AzureError as error:
-            raise Unavailable(f"no token for {scopes[0]}: {one_line(error)}; try again later") from error
+            what = f"no token for {scopes[0]}: {one_line(error)}"
+            if _is_refusal(error):
+                raise Denied(
+                    f"{what}; check the credentials (tenant_id, client_id and client_secret, the managed identity, or"
+                    " the environment)"
+                ) from error
+            raise Unavailable(f"{what}; check the way to whoever issues the tokens") from error
 
     def close(self) -> None:
         """Gives back the credential's connections, where it keeps any."""
         close = getattr(self._credential, "close", None)
         if close is not None:
             close()
+
+
+def _is_refusal(error: AzureError) -> bool:
+    """Whether somebody answered; the SDK calls it an authentication error also where the way there is broken."""
+    broken = (ServiceRequestError, ServiceResponseError)
+    return isinstance(error, ClientAuthenticationError) and not isinstance(error.__cause__, broken)
 
 
 def credential_of(options: AzureOptions) -> TokenCredential:
@@ -66,11 +66,13 @@ def credential_of(options: AzureOptions) -> TokenCredential:
     )
 
     limits: dict[str, Any] = {"connection_timeout": options.timeout, "read_timeout": options.timeout}
+    if options.managed_identity_client_id:
+        return ManagedIdentityCredential(client_id=options.managed_identity_client_id, **limits)
+    limits["retry_total"] = 1  # dnslb itself asks again; the SDK's own patience is longer than a check's
     if options.ca_file is not None:
-        limits["connection_verify"] = str(options.ca_file)
+        # A cloud of one's own issues the tokens too, and the public one has never heard of it.
+        limits |= {"connection_verify": str(options.ca_file), "disable_instance_discovery": True}
     if options.tenant_id and options.client_id and options.client_secret:
         secret = options.client_secret.reveal()
         return ClientSecretCredential(options.tenant_id, options.client_id, secret, **limits)
-    if options.managed_identity_client_id:
-        return ManagedIdentityCredential(client_id=options.managed_identity_client_id, **limits)
     return DefaultAzureCredential(**limits)

@@ -127,14 +127,15 @@ def _advice(error: ServiceRequestError) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and all that it was made of: libraries keep them as causes, contexts and arguments."""
+    """The error and all that it was made of; of the libraries on the way, each keeps it at another place."""
     found: list[BaseException] = []
     open_ones: list[object] = [error]
     while open_ones:
         cause = open_ones.pop()
         if isinstance(cause, BaseException) and cause not in found:
             found.append(cause)
-            open_ones += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+            open_ones += [cause.__cause__, cause.__context__, *cause.args]
+            open_ones += [getattr(cause, place, None) for place in ("inner_exception", "reason")]
     return found
 
 

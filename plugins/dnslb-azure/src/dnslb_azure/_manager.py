@@ -28,6 +28,7 @@ from dnslb import (
     RecordType,
     Rejected,
     Snapshot,
+    Unavailable,
     ZoneNotFound,
     __version__,
 )
@@ -155,13 +156,17 @@ class AzureRecordManager:
 
     def _get(self, wanted: RecordSet) -> AzureRecordSet | None:
         zone, relative = self._place_of(wanted)
-        with self._asking(f"reading {wanted.name} {wanted.type} from the zone {zone}", commit=False):
+        what = f"reading {wanted.name} {wanted.type} from the zone {zone}"
+        with self._asking(what, commit=False):
             try:
-                return self._client.record_sets.get(zone.resource_group, zone.name, relative, str(wanted.type))
+                found = self._client.record_sets.get(zone.resource_group, zone.name, relative, str(wanted.type))
             except HttpResponseError as error:
                 if is_absent_record_set(error):
                     return None
                 raise
+        if not _is_one(found):
+            raise Unavailable(f"{what}: the answer is no record set, it is not from Azure DNS; check base_url")
+        return found
 
     def _put(
         self, after: RecordSet, version: Version, *, if_match: str | None = None, if_none_match: str | None = None
@@ -179,8 +184,8 @@ class AzureRecordManager:
                 if_match=if_match,
                 if_none_match=if_none_match,
             )
-        if not answer.etag:
-            raise OutcomeUnknown(f"{what}: the answer has no etag, it is not from Azure DNS; check base_url")
+        if not _is_one(answer):
+            raise OutcomeUnknown(f"{what}: the answer is no record set, it is not from Azure DNS; check base_url")
         return Receipt() if _is_done(answer) else Receipt(_Pending(after.name, after.type))
 
     def _delete(self, after: RecordSet, version: Version) -> None:
@@ -215,6 +220,11 @@ class AzureRecordManager:
         if relative is None:
             raise ZoneNotFound(f"{wanted.name} is outside of the zone {zone}; correct `zone`, or leave it out")
         return zone, relative
+
+
+def _is_one(answer: AzureRecordSet | None) -> bool:
+    """Whether it is a record set: the SDK makes None of an empty answer, and an empty model of any JSON."""
+    return answer is not None and bool(answer.etag)
 
 
 def _is_done(found: AzureRecordSet) -> bool:

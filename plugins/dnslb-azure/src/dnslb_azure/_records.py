@@ -28,17 +28,14 @@ def version_of(found: AzureRecordSet, where: str) -> Version:
     """The version of a set that was read.
 
     Raises:
-        Unavailable: the answer is not a record set.
         Rejected: it is an alias of another resource.
     """
-    if not found.etag:
-        raise Unavailable(f"{where}: the answer has no etag, it is not from Azure DNS; check base_url")
     if found.target_resource is not None and found.target_resource.id:
         raise Rejected(
             f"{where} is an alias of {found.target_resource.id}, which must not be overwritten; remove the alias"
             " record set, or use another fqdn"
         )
-    return Version(found.etag, dict(found.metadata or {}))
+    return Version(found.etag or "", dict(found.metadata or {}))
 
 
 def record_set_of(wanted: RecordSet, found: AzureRecordSet) -> RecordSet:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from azure.mgmt.dns import DnsManagementClient
 from azure.mgmt.dns.models import Zone as AzureZone
 
-from dnslb import ConfigurationError, ZoneNotFound, normalise_name
+from dnslb import ConfigurationError, Unavailable, ZoneNotFound, normalise_name
 from dnslb_azure._errors import boundary
 from dnslb_azure._options import WantedZone
 
@@ -87,17 +87,16 @@ class ZoneFinder:
             self._found = None
 
     def _find(self) -> Zone:
-        group, name = self._wanted.resource_group, self._wanted.name
+        group, name, zones = self._wanted.resource_group, self._wanted.name, self._client.zones
         if group is not None and name is not None:
-            with boundary(f"the zone {name} in the resource group {group}", commit=False):
-                zones = [self._client.zones.get(group, name)]
-        elif group is not None:
-            with boundary(f"the zones in the resource group {group}", commit=False):
-                zones = list(self._client.zones.list_by_resource_group(group))
+            return self._best(
+                _asked(f"the zone {name} in the resource group {group}", lambda: [zones.get(group, name)])
+            )
+        if group is not None:
+            found = _asked(f"the zones in the resource group {group}", lambda: zones.list_by_resource_group(group))
         else:
-            with boundary(f"the zones of the subscription {self._wanted.subscription}", commit=False):
-                zones = list(self._client.zones.list())
-        return self._best(zones)
+            found = _asked(f"the zones of the subscription {self._wanted.subscription}", zones.list)
+        return self._best(found)
 
     def _best(self, zones: Iterable[AzureZone]) -> Zone:
         fitting = [zone for each in zones if (zone := self._fitting(each)) is not None]
@@ -126,6 +125,20 @@ class ZoneFinder:
         if self._wanted.name is not None:
             return zone if zone.name == self._wanted.name else None
         return zone if zone.relative(self._fqdn) is not None else None
+
+
+def _asked(what: str, ask: Callable[[], Iterable[AzureZone]]) -> list[AzureZone]:
+    """All of the zones that the API names, page by page."""
+    with boundary(what, commit=False):
+        try:
+            found = list(ask())
+        except (AttributeError, TypeError) as error:  # the SDK looks into an answer without asking what it is
+            raise Unavailable(
+                f"{what}: the answer is no list of zones, it is not from Azure DNS; check base_url"
+            ) from error
+    if None in found:
+        raise Unavailable(f"{what}: the answer is empty, it is not from Azure DNS; check base_url")
+    return found
 
 
 def _group_of(resource_id: str) -> str:

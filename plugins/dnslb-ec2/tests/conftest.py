@@ -6,10 +6,13 @@ import collections
 import contextlib
 import http.client
 import http.server
+import importlib.util
+import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -52,15 +55,53 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 # -- the doubles -------------------------------------------------------------------------------------------
 
 
+def need(package: str) -> None:
+    """Skips the test where a double is not installed, or fails it where everything is required to be there."""
+    if importlib.util.find_spec(package) is not None:
+        return
+    reason = f"{package} is not installed; run: pip install {package}"
+    if os.environ.get("DNSLB_REQUIRE_SERVERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def moto() -> Iterator[int]:
     """The port of moto."""
+    need("moto")
     command = [sys.executable, str(Path(__file__).with_name("moto_double.py"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield int(process.stdout.readline())
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[int]:
+    """The port of MiniStack, which ignores what it does not know of the filters of DescribeInstances."""
+    need("ministack")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+    environment = os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "ec2,sts"}
+    command = [sys.executable, "-m", "ministack"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as process:
+        try:
+            _wait_for(port, process)
+            yield port
+        finally:
+            process.terminate()
+
+
+def _wait_for(port: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"MiniStack does not listen on port {port}")
 
 
 @dataclass
@@ -91,6 +132,7 @@ class Front(http.server.ThreadingHTTPServer):
         self.actions: list[str] = []
         self.forms: list[dict[str, str]] = []
         self.answers: dict[str, Answer] = {}
+        self.hides_addresses = False
 
     @property
     def url(self) -> str:
@@ -109,6 +151,10 @@ class Forward(http.server.BaseHTTPRequestHandler):
         form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
         self.server.actions.append(form["Action"])
         self.server.forms.append(form)
+        if self.server.hides_addresses and form.get("Filter.1.Name", "").endswith("ip-address"):
+            form["Filter.1.Value.1"] = "192.0.2.255"
+            body = urllib.parse.urlencode(form).encode()
+            self.headers.replace_header("Content-Length", str(len(body)))
         answer = self.server.answers.get(form["Action"])
         if answer is None or answer.applied:
             status, headers, text = self.passed_on(body)
@@ -216,6 +262,14 @@ class Cloud:
 
     def alive(self, address: Address) -> bool:
         return any(each["PrivateIpAddress"] == str(address) for each in self.live())
+
+
+@pytest.fixture
+def unfiltered(ministack: int) -> Iterator[Cloud]:
+    """An account whose API returns every instance, whatever it is asked for."""
+    front = Front(ministack)
+    with serving(front):
+        yield Cloud(front)
 
 
 @pytest.fixture

@@ -131,6 +131,8 @@ class Front(http.server.ThreadingHTTPServer):
         self.port = port
         self.actions: list[str] = []
         self.forms: list[dict[str, str]] = []
+        self.signers: list[str] = []
+        self.services: list[str] = []
         self.answers: dict[str, Answer] = {}
         self.hides_addresses = False
 
@@ -151,6 +153,10 @@ class Forward(http.server.BaseHTTPRequestHandler):
         form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
         self.server.actions.append(form["Action"])
         self.server.forms.append(form)
+        # Signature version 4: Credential=KEY/DATE/REGION/SERVICE/aws4_request
+        key, _, _, service, *_ = self.headers["Authorization"].partition("Credential=")[2].split("/")
+        self.server.signers.append(key)
+        self.server.services.append(service)
         if self.server.hides_addresses and form.get("Filter.1.Name", "").endswith("ip-address"):
             form["Filter.1.Value.1"] = "192.0.2.255"
             body = urllib.parse.urlencode(form).encode()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from dnslb import Address, Denied, Unavailable
 from dnslb_ec2._clients import Clients
@@ -146,7 +147,7 @@ class Ec2Api:
         """No exception of the SDK passes it."""
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise mapped(error, what, order=order) from error
         except RuntimeError as error:  # botocore has no other name for credentials that stay expired
             raise Denied(f"{what}: {error}") from error

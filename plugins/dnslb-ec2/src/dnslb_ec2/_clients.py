@@ -139,7 +139,9 @@ class _AssumedRole(CredentialProvider):
 
 def _source_session(profile: str | None) -> boto3.Session:
     try:
-        return boto3.Session(botocore_session=_bare_session(profile))
+        session = _bare_session(profile)
+        session.get_scoped_config()  # reads the files, which would otherwise be read when something fails at night
+        return boto3.Session(botocore_session=session)
     except ProfileNotFound as error:
         raise ConfigurationError(
             f"there is no AWS profile {profile!r} for this user; `profile` names one of ~/.aws/config or"

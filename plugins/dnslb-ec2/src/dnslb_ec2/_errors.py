@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from dnslb import Denied, OutcomeUnknown, ProviderError, Rejected, Throttled, Unavailable
 
@@ -51,7 +52,10 @@ _NO_CREDENTIALS = (
 
 _NEVER_SENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnectionError, sdk.SSLError)
 
-_ON_THE_WAY = (sdk.ConnectionError, sdk.HTTPClientError)
+_ON_THE_WAY = (sdk.ConnectionError, sdk.HTTPClientError, ResponseParserError)
+
+_SHOWN = 200
+"""Characters of what somebody else wrote, at most; a proxy may have answered with a page."""
 
 
 def mapped(error: Exception, what: str, *, order: bool) -> ProviderError:
@@ -71,7 +75,7 @@ def mapped(error: Exception, what: str, *, order: bool) -> ProviderError:
     if order and isinstance(error, _ON_THE_WAY) and not isinstance(error, _NEVER_SENT):
         return OutcomeUnknown(f"{what} for certain: the reply was lost ({said}); look at the instance")
     if isinstance(error, _ON_THE_WAY):
-        return Unavailable(f"{what}: AWS was not reached ({said}); check the network and the region")
+        return Unavailable(f"{what}: no answer of AWS ({said}); check the network and the region")
     return Unavailable(f"{what}: {type(error).__name__}: {said}")
 
 
@@ -105,4 +109,4 @@ def _retry_after(response: Any) -> float | None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split())[:_SHOWN]

@@ -19,7 +19,7 @@ State = Literal["pending", "running", "stopping", "stopped"]
 METADATA = "http://169.254.169.254"
 """The instance metadata service, the same on every instance."""
 
-_REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-[0-9]{1,2}")
+REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-[0-9]{1,2}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
@@ -54,7 +54,7 @@ class Ec2Options:
 
     def __post_init__(self) -> None:
         """Checks what the forms of the fields cannot tell."""
-        _check("region", self.region, _REGION, "eu-west-1")
+        _check("region", self.region, REGION, "eu-west-1")
         _check("role_arn", self.role_arn, _ROLE, "arn:aws:iam::123456789012:role/dnslb")
         _check("vpc_id", self.vpc_id, _VPC, "vpc-0123456789abcdef0")
         for subnet in self.subnet_ids:

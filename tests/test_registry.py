@@ -119,7 +119,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_one_and_what_is_installed(
 
 
 def test_a_name_like_no_other_is_answered_with_what_is_installed(site):
-    assert refused(PluginNotFound, "xyzzy").startswith("no plugin is named 'xyzzy'; installed: exec, http, ")
+    assert refused(PluginNotFound, "xyzzy").startswith("no plugin is named 'xyzzy'; installed: ec2, exec, http, ")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dnslb.options import Network
 from dnslb.records import Address
 
 # An instance metadata service, which answers credentials to whoever asks; the other one is link-local.
-_METADATA = ipaddress.ip_address("fd00:ec2::254")
+_METADATA = ipaddress.ip_address("fd00:0ec2::254")
 
 
 def targets(state: State, policy: Policy) -> frozenset[Address]:

@@ -9,7 +9,7 @@ from dnslb.decision.model import Policy, State
 from dnslb.records import Address, Network
 
 # An instance metadata service, which answers credentials to whoever asks; the other one is link-local.
-_METADATA = ipaddress.ip_address("fd00:ec2::254")
+_METADATA = ipaddress.ip_address("fd00:0ec2::254")
 
 
 def targets(state: State, policy: Policy) -> frozenset[Address]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import html
+import http.client
+import http.server
 import importlib.util
 import itertools
 import os
@@ -10,9 +14,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Self
 
 import boto3
@@ -114,6 +120,91 @@ class MiniStack:
         raise RuntimeError(f"MiniStack does not answer on {self.url}:\n{self._log.read().decode(errors='replace')}")
 
 
+class Faults:
+    """An HTTP server before the double, which passes requests on or answers in its place.
+
+    Attributes:
+        url: where it listens.
+        answers: what it answers next, in order; None passes one request on, as it does where none are left.
+        seen: method and path of every request, with the headers and the seconds of the monotonic clock.
+    """
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        faults = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                faults.seen.append(Seen(self.command, self.path, dict(self.headers), body, time.monotonic()))
+                answer = (faults.answers.popleft() if faults.answers else None) or self._ask(body)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            do_POST = do_GET  # noqa: N815 - as the base class wants it
+
+            def _ask(self, body: bytes) -> Answer:
+                with contextlib.closing(http.client.HTTPConnection(*target, timeout=30)) as connection:
+                    connection.request(self.command, self.path, body, dict(self.headers))
+                    found = connection.getresponse()
+                    return Answer(found.status, found.read(), {"Content-Type": "text/xml"})
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.answers: collections.deque[Answer | None] = collections.deque()
+        self.seen: list[Seen] = []
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return "http://{}:{}".format(*self._server.server_address[:2])
+
+    def refuse(self, code: str, message: str = "", status: int = 400, **headers: str) -> None:
+        """Answers the next request with an error as AWS writes it."""
+        text = (
+            '<?xml version="1.0"?><ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error>'
+            f"<Type>Sender</Type><Code>{code}</Code><Message>{html.escape(message)}</Message></Error>"
+            "<RequestId>7d9d4f5e</RequestId></ErrorResponse>"
+        )
+        self.answers.append(Answer(status, text.encode(), {"Content-Type": "text/xml"} | headers))
+
+    def say(self, status: int, body: bytes) -> None:
+        """Answers the next request with something that AWS does not write."""
+        self.answers.append(Answer(status, body, {}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Seen:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[MiniStack]:
     if importlib.util.find_spec("ministack") is None:
@@ -155,6 +246,12 @@ def connect(ministack: MiniStack, zone_id: str) -> Iterator[Callable[..., Record
             return manager
 
         yield make
+
+
+@pytest.fixture
+def faults(ministack: MiniStack) -> Iterator[Faults]:
+    with Faults(ministack.address) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -45,13 +45,13 @@ class Api:
         self._thread = threading.local()
 
     def call(
-        self, operation: str, what: str, lost: type[ProviderError] = Unavailable, **parameters: Any
-    ) -> dict[str, Any]:
-        """The answer to an operation by its name in boto3; `what` it does, for messages ("read www.example.com A").
+        self, operation: str, result: str, what: str, lost: type[ProviderError] = Unavailable, **parameters: Any
+    ) -> Any:
+        """The `result` of an operation by its name in boto3; `what` it does, for messages ("read www.example.com A").
 
         Raises:
             Unavailable: Route 53, or what the credentials come from, was not reached; nothing was sent.
-            lost: it was sent, and no answer came.
+            lost: it was sent, and no answer came, or none with a result.
             Conflict, Throttled, Refused: what Route 53 answered.
         """
         self._thread.has_sent = False
@@ -59,7 +59,9 @@ class Api:
             answer: dict[str, Any] = getattr(self.client(), operation)(**parameters)
         except _FOREIGN as error:
             raise meaning_of(error, what, sent=self._thread.has_sent, lost=lost) from error
-        return answer
+        if result not in answer:
+            raise lost(f"no answer from Route 53 when asked to {what}: what came has no {result}")
+        return answer[result]
 
     def client(self) -> Any:
         """The client of boto3.

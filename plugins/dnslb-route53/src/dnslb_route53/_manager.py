@@ -62,15 +62,16 @@ class Route53RecordManager:
             Rejected: the set is an alias or one of several routed ones, or there is a CNAME record in its place.
         """
         wanted = RecordSet(name, type)
-        answer = self._call(
+        listed = self._call(
             "list_resource_record_sets",
+            "ResourceRecordSets",
             f"read {records.describe([wanted])}",
             HostedZoneId=self._zone_for([wanted]).id,
             StartRecordName=wanted.name,
             StartRecordType=wanted.type.value,
             MaxItems="1",
         )
-        return records.snapshot_of(wanted, answer["ResourceRecordSets"])
+        return records.snapshot_of(wanted, listed)
 
     def commit(self, changes: Sequence[Change]) -> Receipt:
         """Sends all changes in one batch, which Route 53 applies as a whole or not at all.
@@ -87,14 +88,15 @@ class Route53RecordManager:
         batch = records.change_batch(changes)
         if not batch:
             return Receipt()
-        answer = self._call(
+        sent = self._call(
             "change_resource_record_sets",
+            "ChangeInfo",
             f"change {records.describe(wanted)}",
             OutcomeUnknown,
             HostedZoneId=self._zone_for(wanted).id,
             ChangeBatch={"Changes": batch},
         )
-        return Receipt(answer["ChangeInfo"]["Id"])
+        return Receipt(sent["Id"])
 
     def wait(self, receipt: Receipt, timeout: float) -> bool:
         """Waits until all name servers of Route 53 have the change (`INSYNC`).
@@ -124,8 +126,7 @@ class Route53RecordManager:
         return False
 
     def _is_served(self, receipt: Receipt) -> bool:
-        answer = self._call("get_change", "follow a change", Id=receipt.id)
-        return bool(answer["ChangeInfo"]["Status"] == "INSYNC")
+        return bool(self._call("get_change", "ChangeInfo", "follow a change", Id=receipt.id)["Status"] == "INSYNC")
 
     def close(self) -> None:
         """Closes the connections."""
@@ -150,10 +151,10 @@ class Route53RecordManager:
         return zone
 
     def _call(
-        self, operation: str, what: str, lost: type[ProviderError] = Unavailable, **parameters: Any
-    ) -> dict[str, Any]:
+        self, operation: str, result: str, what: str, lost: type[ProviderError] = Unavailable, **parameters: Any
+    ) -> Any:
         try:
-            return self._api.call(operation, what, lost, **parameters)
+            return self._api.call(operation, result, what, lost, **parameters)
         except ZoneNotFound:
             # It may have been made anew, with another id: next time it is looked for again.
             self._zone_found = None

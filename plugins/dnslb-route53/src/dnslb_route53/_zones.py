@@ -41,7 +41,8 @@ def find_zone(api: Api, options: Route53Options, fqdn: str) -> Zone:
     """
     if options.zone_id is None:
         return _by_name(api, options, fqdn)
-    zone = _zone_of(api.call("get_hosted_zone", f"find the zone {options.zone_id}", Id=options.zone_id)["HostedZone"])
+    what = f"find the zone {options.zone_id}"
+    zone = _zone_of(api.call("get_hosted_zone", "HostedZone", what, Id=options.zone_id))
     if not zone.holds(fqdn):
         raise ZoneNotFound(f"{fqdn} is not in the hosted zone {zone}; correct hosted_zone_id, or leave it out")
     if options.zone not in (None, zone.name):
@@ -80,7 +81,7 @@ def _zones_called(api: Api, name: str) -> list[Zone]:
 
     One page of it is enough, since it holds 100.
     """
-    listed = api.call("list_hosted_zones_by_name", f"find the zone {name}", DNSName=name)["HostedZones"]
+    listed = api.call("list_hosted_zones_by_name", "HostedZones", f"find the zone {name}", DNSName=name)
     return [zone for zone in map(_zone_of, listed) if zone.name == name]
 
 

@@ -270,6 +270,11 @@ def test_the_region_leads_to_the_api_of_its_own_part_of_aws(sent):
     assert sent(region="cn-north-1").url.startswith("https://route53.amazonaws.com.cn/")
 
 
+def test_at_another_address_a_request_is_signed_for_the_region_of_the_session(connect, faults):
+    connect(endpoint_url=faults.url, region="ap-south-1").read(WWW, A)
+    assert "/ap-south-1/route53/" in faults.seen[-1].headers["Authorization"]
+
+
 def assumed(faults) -> list[str]:
     return [seen.body.decode() for seen in faults.seen if b"Action=AssumeRole" in seen.body]
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nox
@@ -50,7 +50,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Strict mypy over the core and the plugins; tests may stay untyped."""
-    install_workspace(session, "typing")
+    install_workspace(session, "typing", PLUGINS)
     session.run("mypy", "core", *(f"plugins/{name}/src" for name in PLUGINS), "noxfile.py", "conftest.py")
     for folder in ("tests", *(f"plugins/{name}/tests" for name in PLUGINS)):
         session.run("mypy", *LENIENT, folder)
@@ -60,7 +60,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The whole suite; as root on Debian it installs the name servers that the tests need."""
     install_servers(session)
-    install_workspace(session, "test")
+    install_workspace(session, "test", PLUGINS)
     session.run("pytest", *WORKERS, *session.posargs)
 
 
@@ -85,7 +85,7 @@ def wheel(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """The whole suite with the oldest version of each dependency that is allowed."""
     install_servers(session)
-    session.install("--resolution=lowest-direct", *workspace(), "--group=test")
+    session.install("--resolution=lowest-direct", *workspace(), *groups("test", PLUGINS))
     session.run("pytest", *WORKERS, *session.posargs)
 
 
@@ -117,9 +117,14 @@ def workspace() -> list[str]:
     return ["-e", ".[testing]", *(word for name in PLUGINS for word in ("-e", f"plugins/{name}"))]
 
 
-def install_workspace(session: nox.Session, group: str) -> None:
-    """Installs the core, all plugins and a dependency group, in the tested versions."""
-    session.install(*TESTED_VERSIONS, *workspace(), f"--group={group}")
+def groups(group: str, plugins: Sequence[str]) -> list[str]:
+    """What makes an installer take a dependency group from here, and what the tests of `plugins` need beside it."""
+    return [f"--group={group}", *(f"--group=plugins/{name}/pyproject.toml:test" for name in plugins)]
+
+
+def install_workspace(session: nox.Session, group: str, plugins: Sequence[str] = ()) -> None:
+    """Installs the core, all plugins, a dependency group and the test groups of `plugins`, in the tested versions."""
+    session.install(*TESTED_VERSIONS, *workspace(), *groups(group, plugins))
 
 
 def install_wheels(session: nox.Session, plugins: list[str], group: str) -> None:
@@ -128,7 +133,7 @@ def install_wheels(session: nox.Session, plugins: list[str], group: str) -> None
     session.run("uv", "build", "--quiet", "--wheel", "--all-packages", "--clear", f"--out-dir={folder}", external=True)
     wheels = {path.name.split("-")[0]: path.as_uri() for path in folder.glob("*.whl")}
     chosen = [f"dnslb[testing] @ {wheels['dnslb']}", *(wheels[name.replace("-", "_")] for name in plugins)]
-    session.install(*TESTED_VERSIONS, *chosen, f"--group={group}")
+    session.install(*TESTED_VERSIONS, *chosen, *groups(group, plugins))
 
 
 def install_servers(session: nox.Session) -> None:

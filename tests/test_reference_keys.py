@@ -197,13 +197,8 @@ def test_without_the_plugins_the_answer_is_the_commands_that_install_them(site, 
     requires = [f'dnslb-{name}~=0.1.0 ; extra == "{name}"' for name in ("route53", "ec2")]
     lines = "".join(f"{point.name} = {point.value}\n" for point in own)
     site.distribution("dnslb", f"[dnslb]\n{lines}", requires=requires, extras=["route53", "ec2"])
-<<<<<<< HEAD
     for name in ("route53", "ec2"):
         site.distribution(f"dnslb-{name}", {})  # found before the real one
-=======
-    for name in ("dnslb-route53", "dnslb-ec2"):  # hides the real one, where it is installed
-        site.distribution(name, {})
->>>>>>> issue3-route53
     with pytest.raises(ConfigurationError) as caught:
         load(FILE)
     where = f"{tmp_path}/reference.yml:10: route53_hosted_zone_id: "

@@ -3,8 +3,10 @@
 import http.client
 import importlib.util
 import json
+import re
 
 import pytest
+from pages import DOCS, section
 
 from dnslb.testing.clouddns import CloudDns
 from dnslb.testing.discovery import Description
@@ -178,6 +180,17 @@ def test_it_says_whether_it_validates(fake, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with CloudDns() as other:
         assert not other.validates
+
+
+def test_every_public_name_of_the_fake_is_on_its_page(fake):
+    table = [
+        line
+        for line in section(DOCS / "reference" / "testing.md", "The fake of Cloud DNS").splitlines()
+        if line[:3] == "| `"
+    ]
+    documented = {name for line in table for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    public = {name for name in dir(fake) if not name.startswith("_")}
+    assert documented == public - {"close"}
 
 
 # -- the description ----------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from dnslb import Secret, at_least, normalise_name, option
 
 MAX_VALUES = 20
-"""The records that a set may hold: https://learn.microsoft.com/azure/dns/dns-zones-records#record-sets is silent, the
-page of limits is not (azure-resource-manager/management/azure-subscription-service-limits#azure-dns-limits)."""
+"""The records that a set may hold:
+https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-dns-limits"""
 
 MIN_TTL = 1
 """The lowest TTL in seconds: https://learn.microsoft.com/azure/dns/dns-zones-records#time-to-live"""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 import time
+from typing import Any
 
 import dnslb
 import dnslb_ec2
@@ -23,11 +24,11 @@ def main() -> None:
     (region_filter,) = dnslb_ec2.dnslb_region_filters()
     (destroyer,) = dnslb_ec2.dnslb_destroyers()
     say("dnslb, and what the plugin declares")
-    made_filter = region_filter.factory(Ec2RegionFilterOptions(region="eu-west-1"), service)
+    made_filter: Any = region_filter.factory(Ec2RegionFilterOptions(region="eu-west-1"), service)
     say("the region filter is made (boto3)")
     made_filter._api._clients.ec2()
     say("its first question (the EC2 API)")
-    made_destroyer = destroyer.factory(Ec2DestroyerOptions(region="eu-west-1", tags={"cluster": "www"}), service)
+    made_destroyer: Any = destroyer.factory(Ec2DestroyerOptions(region="eu-west-1", tags={"cluster": "www"}), service)
     made_destroyer._api._clients.ec2()
     made_destroyer._api._clients.ec2(order=True)
     made_destroyer._api._clients.auto_scaling()

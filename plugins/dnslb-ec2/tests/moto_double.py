@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from moto.ec2 import utils
 from moto.ec2.models.instances import Instance
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 
 def private_addresses(instance: Instance) -> list[str]:
@@ -30,7 +30,7 @@ FILTERS = {
 }
 
 
-class QuietHandler(MotoRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     def log(self, *_: object) -> None:
         pass
 

@@ -20,6 +20,7 @@ from dnslb import (
 )
 from dnslb.balancer import LoadBalancer
 from dnslb.config import Config
+from dnslb.decision import Policy
 from dnslb.testing import MemoryRecordManager, MemoryZone
 
 from agents import Service, services, wait_until
@@ -177,6 +178,92 @@ async def test_a_record_manager_that_hangs_does_not_keep_the_service_from_being_
     await eventually(lambda: one.registered)
     assert probed
     task.cancel()
+
+
+async def test_a_provider_that_answers_slowly_keeps_nobody_from_registering_and_nobody_in(zone, hosts):
+    class Slow(MemoryRecordManager):
+        def read(self, name, type):
+            time.sleep(1.5)  # longer than a probe counts as fresh at this interval
+            return super().read(name, type)
+
+    first, second, _ = hosts
+    async with balancer(zone, first, record_manager=Slow(zone)):
+        stop = asyncio.Event()
+        dying = asyncio.create_task(balancer(zone, second).run(stop))
+        await eventually(lambda: members(zone) == {first.address, second.address})
+        dying.cancel()
+        second.close()
+        await eventually(lambda: members(zone) == {first.address})
+
+
+async def test_an_agent_that_stops_after_a_lost_registration_leaves_all_the_same(zone, hosts):
+    first, second, _ = hosts
+
+    class Losing(MemoryRecordManager):
+        """The registration lands; its reply, and every reading until the agent stops, are lost."""
+
+        lost = False
+
+        def read(self, name, type):
+            if self.lost and not stop.is_set():
+                raise Unavailable("down")
+            return super().read(name, type)
+
+        def commit(self, changes):
+            receipt = super().commit(changes)
+            if not self.lost:
+                type(self).lost = True
+                raise OutcomeUnknown("the reply was lost")
+            return receipt
+
+    stop = asyncio.Event()
+    async with balancer(zone, first):
+        await eventually(lambda: members(zone) == {first.address})
+        running = asyncio.create_task(balancer(zone, second, record_manager=Losing(zone)).run(stop))
+        await eventually(lambda: members(zone) == {first.address, second.address})
+        await asyncio.sleep(0.5)
+        stop.set()
+        await running
+        assert members(zone) == {first.address}
+
+
+async def test_what_cannot_be_closed_is_said_and_ends_nothing_else(zone, hosts, caplog):
+    class Stuck(MemoryRecordManager):
+        def close(self):
+            raise Unavailable("already closed")
+
+    async with balancer(zone, hosts[0], record_manager=Stuck(zone)) as one:
+        await eventually(lambda: one.registered)
+    assert "already closed" in caplog.text
+
+
+async def test_a_destroyer_that_hangs_does_not_keep_the_agent_from_leaving(zone, hosts, monkeypatch):
+    monkeypatch.setattr(Policy, "destroy_delay", property(lambda self: 1.0))
+    first, second, third = hosts
+    asked, done = threading.Event(), threading.Event()
+
+    class Hanging:
+        def destroy(self, addresses):
+            asked.set()
+            done.wait(60)
+
+    stop, others = asyncio.Event(), asyncio.Event()
+    staying = asyncio.create_task(balancer(zone, second).run(others))
+    dying = asyncio.create_task(balancer(zone, third).run(others))
+    await eventually(lambda: members(zone) == {second.address, third.address})
+    leaving = asyncio.create_task(balancer(zone, first, destroyer=Hanging()).run(stop))
+    await eventually(lambda: len(members(zone)) == 3)
+    await asyncio.sleep(2)
+    staying.cancel()
+    dying.cancel()
+    third.close()
+    await eventually(asked.is_set, limit=40)
+    started = time.monotonic()
+    stop.set()
+    await leaving
+    assert time.monotonic() - started < 20
+    assert members(zone) == {second.address}
+    done.set()
 
 
 async def test_verify_reads_and_changes_nothing(zone, hosts):

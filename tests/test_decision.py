@@ -122,6 +122,44 @@ def test_a_member_that_no_one_can_reach_comes_back_ever_more_rarely_and_is_not_d
     assert world.done(Destroy) == []
 
 
+def test_an_agent_that_cannot_reach_anybody_for_hours_removes_one_and_takes_its_return_for_an_answer():
+    world = cluster(6)
+    world.reaches = lambda own, target: own != A
+    world.run(6 * 3600)
+    assert len(world.done(EvictSlowly)) == 1
+    assert world.done(Evict) == []
+    assert len(world.members) == 6
+
+
+def test_survivors_of_a_majority_remove_the_dead_in_the_end():
+    world = cluster(4, max_failures=10)
+    world.crash(B, C, D)
+    world.run(60 * 60)
+    assert world.members == {A}
+
+
+def test_a_record_set_that_somebody_emptied_is_filled_again_at_the_next_reading_however_often():
+    world = cluster(3)
+    for _ in range(6):
+        world.record_set = world.record_set.holding([])
+        assert world.run_until(lambda: bool(world.members), 90) <= 80
+        world.run(120)
+    assert len(world.members) == 3
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_an_agent_whose_link_is_cut_in_the_middle_of_a_round_removes_nobody(moment):
+    world = cluster(4)
+    for own in (B, C, D):
+        world.agents[own].look = Look(float("inf"))  # only one judges
+    world.run(0.4 * moment)
+    world.reaches = lambda own, target: target == D
+    world.run(1.5)
+    world.reaches = lambda own, target: False
+    world.run(30 * 60)
+    assert world.done(Evict) == []
+
+
 def test_when_everybody_fails_at_once_nobody_leaves():
     world = cluster(5)
     world.down |= set(world.members)

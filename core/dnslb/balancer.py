@@ -104,8 +104,15 @@ class LoadBalancer:
                 for keeper in self._keepers.values():
                     tasks.create_task(keeper.run(stop))
         finally:
-            await self._records.close()
+            await self._close()
         say(logging.INFO, "stopped", f"{fqdn}: stopped", service=fqdn)
+
+    async def _close(self) -> None:
+        # The record set is as it should be; what cannot be given back must not end anything else.
+        try:
+            await self._records.close()
+        except DnslbError as error:
+            say(logging.WARNING, "not-closed", f"{self.settings.options.fqdn}: {error}", error=str(error))
 
     def _own_addresses(self) -> Mapping[RecordType, Address]:
         own = self._own.find()

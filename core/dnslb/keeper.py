@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dnslb.addresses import OwnAddresses
@@ -31,7 +31,7 @@ from dnslb.decision import (
     revised,
 )
 from dnslb.errors import ConfigurationError, ProviderError, Throttled
-from dnslb.interfaces import Destroyer, Probe, ProbeResult, RegionFilter, Service, Target, Verdict
+from dnslb.interfaces import Destroyer, Probe, ProbeResult, RegionFilter, Service, Target
 from dnslb.log import reason_parts, say
 from dnslb.prober import probe_round
 from dnslb.publisher import Publisher
@@ -41,6 +41,9 @@ _FILTER_TIMEOUT = 15.0
 _DESTROY_TIMEOUT = 120.0
 LEAVE_TIMEOUT = 30.0
 """How long leaving may take in seconds: the commit, and then as long again until it is served."""
+
+_STEP_GRACE = 5.0
+"""How long a step that is under way when the agent stops may still take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,19 @@ class Keeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps the record set true until `stop` is set, and leaves it then."""
+        watching = asyncio.create_task(self._watch(stop))
+        try:
+            await stop.wait()
+            # What is under way may end by itself; leaving begins with a fresh reading, whatever became of it.
+            await asyncio.wait({watching}, timeout=_STEP_GRACE)
+        finally:
+            watching.cancel()
+        await self._leave()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
         look = Look(_now())
         while not await _set_before(stop, look.at):
             look = await self._step_safely(look)
-        await self._leave()
 
     async def _step_safely(self, look: Look, *, stopping: bool = False) -> Look:
         # A keeper that dies of a mistake of ours leaves its cluster unwatched; it says so, and goes on.
@@ -94,17 +106,20 @@ class Keeper:
             decision = await self._publish(self._snapshot, decision, stopping=stopping)
             if decision.edits:  # they rest on what was written, and a commit needs what was read
                 return Look(_now(), read=True)
-        destructions = [action for action in decision.actions if isinstance(action, Destroy)]
-        if destructions:
-            decision = await self._destroy(destructions)
+        destruction = next((action for action in decision.actions if isinstance(action, Destroy)), None)
+        if destruction is not None:  # one at a time: the next one rests on what is seen after it
+            decision = await self._destroy(destruction)
         return decision.look
 
     # -- observe -------------------------------------------------------------------------------------------
 
     async def _observe(self, look: Look, *, stopping: bool) -> Observation:
-        started = _now()
-        reading, probes = await asyncio.gather(self._read(look), self._probe(look.probe))
+        # The probes come last: they are what a removal rests on, and reading may be slow.
+        reading = await self._read(look)
         self._snapshot = reading if isinstance(reading, Snapshot) else None
+        local = await self._local(look.probe)
+        started = _now()
+        probes = await self._probe(look.probe)
         return Observation(
             now=_now(),
             own=self._own_address(),
@@ -112,7 +127,7 @@ class Keeper:
             trouble=reading if isinstance(reading, Trouble) else None,
             probes=probes,
             probed_at=started,
-            local=await self._local(probes),
+            local=local,
             stopping=stopping,
             jitter=self._chance.random(),
         )
@@ -149,10 +164,13 @@ class Keeper:
                 self._say(logging.DEBUG, "probe", f"{target.address} {result.verdict.value}: {result.detail}", **about)
         return {target.address: result for target, result in results.items()}
 
-    async def _local(self, probes: Mapping[Address, ProbeResult]) -> frozenset[Address]:
-        """Those of the failed addresses that are in this region: nobody, where the filter cannot tell."""
-        failed = frozenset(address for address, result in probes.items() if result.verdict is Verdict.FAILED)
-        if self._parts.region_filter is None or not failed:
+    async def _local(self, addresses: frozenset[Address]) -> frozenset[Address]:
+        """Those of the failing addresses that are in this region: nobody, where the filter cannot tell."""
+        health = self.state.health
+        failed = frozenset(address for address in addresses if address in health and health[address].failures)
+        if self._parts.region_filter is None:
+            return addresses
+        if not failed:
             return failed
         try:
             inside = await self._filter_calls.run(_FILTER_TIMEOUT, self._parts.region_filter.filter, failed)
@@ -194,25 +212,17 @@ class Keeper:
         self._report_members(publication.record_set)
         return self._decide(self._after(record_set=publication.record_set, done=done, stopping=stopping))
 
-    async def _destroy(self, actions: Sequence[Action]) -> Decision:
-        done: list[Action] = []
-        failed: list[Action] = []
-        for action in actions:
-            assert self._parts.destroyer is not None  # the policy says whether there is one
-            addresses = frozenset({action.address})
-            try:
-                await self._destroy_calls.run(_DESTROY_TIMEOUT, self._parts.destroyer.destroy, addresses)
-            except ProviderError as error:
-                self._say(
-                    logging.ERROR,
-                    "destroy-failed",
-                    f"the destroyer failed for {action.address}, and will be asked again: {error}",
-                )
-                failed.append(action)
-            else:
-                self._report(action)
-                done.append(action)
-        return self._decide(self._after(done=tuple(done), failed=tuple(failed)))
+    async def _destroy(self, action: Action) -> Decision:
+        assert self._parts.destroyer is not None  # the policy says whether there is one
+        addresses = frozenset({action.address})
+        try:
+            await self._destroy_calls.run(_DESTROY_TIMEOUT, self._parts.destroyer.destroy, addresses)
+        except ProviderError as error:
+            text = f"the destroyer failed for {action.address}, and will be asked again: {error}"
+            self._say(logging.ERROR, "destroy-failed", text)
+            return self._decide(self._after(failed=(action,)))
+        self._report(action)
+        return self._decide(self._after(done=(action,)))
 
     def _after(
         self,
@@ -237,18 +247,25 @@ class Keeper:
 
     async def _leave(self) -> None:
         """Takes the own address out, unless nobody else answers, and waits until that is served."""
-        deadline = _now() + LEAVE_TIMEOUT
-        look = Look(_now(), read=True, probe=frozenset(self.state.health) - {self.state.own})
         self._receipt = None
-        while self._is_member and look.at < deadline:
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                await self._withdraw()
+        except TimeoutError:
+            self._say(logging.ERROR, "not-left", f"{self.state.own} may still be in the record set; giving up")
+        if self._receipt is not None:
+            await self._await_served(self._receipt)
+
+    async def _withdraw(self) -> None:
+        """Looks at least once: a commit whose reply was lost may have registered this host."""
+        look = Look(_now(), read=self.state.own is not None)
+        while look.read or self._is_member:
             await asyncio.sleep(max(0.0, look.at - _now()))
             look = await self._step_safely(look, stopping=True)
+            if self.state.record_set is not None and not self._is_member:
+                return
             if any(why is Why.STOP_STAYS for why, _ in self._refusals):
                 return
-        if self._is_member:
-            self._say(logging.ERROR, "not-left", f"{self.state.own} is still in the record set; giving up")
-        elif self._receipt is not None:
-            await self._await_served(self._receipt)
 
     async def _await_served(self, receipt: Receipt) -> None:
         try:
@@ -261,7 +278,8 @@ class Keeper:
 
     @property
     def _is_member(self) -> bool:
-        return bool(self.state.own and self.state.own in self.state.members)
+        own = self.state.former | ({self.state.own} if self.state.own else frozenset())
+        return bool(own & self.state.members)
 
     # -- say -----------------------------------------------------------------------------------------------
 

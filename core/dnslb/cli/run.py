@@ -39,7 +39,11 @@ async def _until_signalled(balancers: list[LoadBalancer]) -> int:
         loop.add_signal_handler(number, _on_signal, number, stop)
     # What a person has to mend stops the start; what passes by itself does not.
     await asyncio.gather(*(balancer.verify() for balancer in balancers))
-    await asyncio.gather(*(balancer.run(stop) for balancer in balancers))
+    # One that fails must not keep the others from leaving.
+    ended = await asyncio.gather(*(balancer.run(stop) for balancer in balancers), return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
     return OK
 
 

@@ -136,17 +136,24 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     if not _sure_of_oneself(state):
         yield from (Reason.of(Why.SELF_UNSURE, address, detail=_detail(state, address)) for address in down)
         return
+    alone = len(others) > 1 and len(failing) == len(others)
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
-    if overdue and seen.now - state.last_slow >= policy.interval:
+    if overdue and _may_remove_slowly(state, seen, policy, alone=alone):
         health = _health(state, overdue[0])
         numbers = {"seconds": health.failing_for(seen.now), "limit": policy.max_failures, "detail": health.detail}
         yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
-        return
-    if len(others) > 1 and len(failing) == len(others):
+    elif alone:
         for address in down:
             yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(failing))
-        return
-    yield from _evictions(state, policy, down, len(failing))
+    else:
+        yield from _evictions(state, policy, down, len(failing))
+
+
+def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
+    """One at a time; where nobody answers, with time between them to come back, and no more once one did."""
+    if alone and state.refuted:
+        return False
+    return seen.now - state.last_slow >= policy.interval * (3 if alone else 1)
 
 
 def _evictions(state: State, policy: Policy, down: list[Address], failing: int) -> Ruling:
@@ -198,17 +205,26 @@ def _removed_instances(state: State, seen: Observation, policy: Policy) -> Rulin
 
 
 def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
-    """Whom to probe again before what is wanted may be done: those it rests on."""
+    """Whom to probe again before what is wanted may be done.
+
+    To judge anybody, oneself included, takes a fresh look at everybody: whether it is they or I rests on all of them.
+    """
     if not wanted or state.own is None:
         return frozenset()
-    if seen.stopping:
-        needed = set(managed(state, policy))
-    else:
-        needed = {state.own} | {action.address for action in wanted if isinstance(action, Evict | Destroy)}
+    judged = {action.address for action in wanted if isinstance(action, Evict | Destroy)}
+    leaving = any(isinstance(action, Withdraw) and action.address == state.own for action in wanted)
+    needed = targets(state, policy) if judged or leaving else frozenset({state.own})
     if seen.record_set is None:
-        return frozenset(needed)
+        return needed
     oldest = seen.now - policy.evidence_age
-    return frozenset(address for address in needed if _health(state, address).probed_at < oldest)
+    return frozenset(address for address in needed if not _is_fresh(state, seen, address, oldest, address in judged))
+
+
+def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, is_judged: bool) -> bool:
+    """Whether it was asked lately; of those who are judged, it takes an answer, or the lack of one."""
+    health = _health(state, address)
+    at = health.probed_at if is_judged else health.asked_at
+    return at >= oldest or (address in seen.probes and at >= seen.probed_at)
 
 
 def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> float:
@@ -216,7 +232,7 @@ def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozense
     if state.troubles:
         return max(seen.now, state.next_read)
     if seen.record_set is not None and stale <= seen.probes.keys():
-        return seen.now + policy.recheck_interval
+        return seen.now + policy.probe_interval
     return seen.now
 
 

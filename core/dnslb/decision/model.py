@@ -70,11 +70,12 @@ class Policy:
 
     @property
     def least_stay(self) -> float:
-        """How long others leave a member in that has just appeared: every agent reads at least once in this time.
+        """How long others leave a member in that has just appeared, where instances are destroyed.
 
-        So nobody who comes back goes unseen by those who may be about to destroy it.
+        Every agent reads at least once in this time, so nobody who comes back goes unseen by those who may be about to
+        destroy it.
         """
-        return 1.5 * self.interval
+        return 1.5 * self.interval if self.destroys else 0.0
 
     @property
     def longest_absence(self) -> float:
@@ -137,6 +138,8 @@ class State:
         removed: what this agent removed and may destroy, and since when it knows it to be gone.
         destroy_not_before: when the next attempt to destroy may be made.
         last_slow: when a member was last removed for having failed too long.
+        doubted: whom this agent removed so while nobody answered it; none once somebody does.
+        refuted: one of them came back by itself: it is this agent that cannot reach anybody.
         troubles: failures of the provider in a row.
         next_read, next_probe: when these are due.
     """
@@ -153,6 +156,8 @@ class State:
     removed: Mapping[Address, float] = field(default_factory=dict)
     destroy_not_before: float = -NEVER
     last_slow: float = -NEVER
+    doubted: frozenset[Address] = frozenset()
+    refuted: bool = False
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER

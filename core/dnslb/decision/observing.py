@@ -44,7 +44,7 @@ def _deeds(state: State, seen: Observation, policy: Policy) -> State:
         if isinstance(action, Destroy):
             removed.pop(action.address, None)
         elif isinstance(action, EvictSlowly):
-            state = replace(state, last_slow=seen.now)
+            state = replace(state, last_slow=seen.now, doubted=state.doubted | {action.address})
         elif isinstance(action, Evict) and policy.destroys:
             removed[action.address] = seen.now
         elif isinstance(action, Withdraw) and action.address == state.own:
@@ -66,6 +66,7 @@ def _record_set(state: State, seen: Observation, policy: Policy) -> State:
         sizes=(*recent, (seen.now, len(members))),
         former=state.former & members,
         removed=_still_gone(state, seen, policy, members),
+        refuted=state.refuted or bool(state.doubted & members),
         troubles=0,
         next_read=seen.now + policy.interval * (0.75 + seen.jitter / 2),
     )
@@ -86,6 +87,8 @@ def _membership(state: State, seen: Observation, policy: Policy) -> State:
         return replace(state, registered_since=since, evictions=0 if settled else state.evictions)
     if state.registered_since is None:
         return state
+    if not state.members:  # no agent removes the last member: somebody emptied the set, and to wait would be an outage
+        return replace(state, registered_since=None)
     pause = policy.interval * 2**state.evictions * (0.75 + seen.jitter / 2)
     return replace(
         state,
@@ -105,7 +108,9 @@ def _probes(state: State, seen: Observation, policy: Policy) -> State:
     if not seen.probes:
         return replace(state, health=health)
     removed = {address: at for address, at in state.removed.items() if not _answers(seen, address)}
-    return replace(state, health=health, removed=removed, next_probe=_next_probe(state, seen, policy))
+    state = replace(state, health=health, removed=removed, next_probe=_next_probe(state, seen, policy))
+    somebody_answers = any(address != state.own and health[address].passed for address in health)
+    return replace(state, doubted=frozenset(), refuted=False) if somebody_answers else state
 
 
 def _answers(seen: Observation, address: Address) -> bool:

@@ -6,10 +6,11 @@ import json
 import re
 
 import pytest
-from pages import DOCS, section
 
 from dnslb.testing.clouddns import CloudDns
 from dnslb.testing.discovery import Description
+
+from pages import DOCS, section
 
 ZONES = "/dns/v1/projects/dnslb-test/managedZones"
 WWW = "www.ex.test."

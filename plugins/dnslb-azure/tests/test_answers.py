@@ -111,15 +111,15 @@ def test_a_commit_that_was_applied_and_answered_by_a_failure_has_an_unknown_outc
 @pytest.mark.parametrize(
     ("header", "low", "high"),
     [
-        ("17", 17, 17),
-        ("0", 0, 0),
-        (email.utils.formatdate(time.time() + 600, usegmt=True), 500, 600),
-        (email.utils.formatdate(time.time() - 600, usegmt=True), 0, 0),
+        (lambda: "17", 17, 17),
+        (lambda: "0", 0, 0),
+        (lambda: email.utils.formatdate(time.time() + 600, usegmt=True), 500, 600),
+        (lambda: email.utils.formatdate(time.time() - 600, usegmt=True), 0, 0),
     ],
     ids=["seconds", "at once", "a date", "a date that has passed"],
 )
 def test_the_pause_that_was_asked_for_is_handed_on(dns, manager, before, header, low, high):
-    dns.fail(429, "TooManyRequests", headers={"Retry-After": header})
+    dns.fail(429, "TooManyRequests", headers={"Retry-After": header()})  # now, not when the tests were collected
     error = refused(lambda: manager.read(WWW, A))
     assert isinstance(error, Throttled)
     assert low <= error.retry_after <= high

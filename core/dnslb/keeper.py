@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dnslb.addresses import OwnAddresses
 from dnslb.decision import (
     Action,
     Decision,
@@ -58,6 +57,13 @@ Filtering = Callable[[frozenset[Address]], Awaitable[Collection[Address]]]
 Destroying = Callable[[frozenset[Address]], Awaitable[None]]
 
 
+class Own(Protocol):
+    """What knows the own addresses: `OwnAddresses`, or a simulated one."""
+
+    def find(self) -> Mapping[RecordType, Address]:
+        """The own addresses as they are now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What does the work of one service. Each raises ProviderError alone, and gives up by itself after a while."""
@@ -87,7 +93,7 @@ class Keeper:
         type_: RecordType,
         policy: Policy,
         parts: Parts,
-        own: OwnAddresses,
+        own: Own,
         surroundings: Surroundings | None = None,
     ) -> None:
         self.state = State()

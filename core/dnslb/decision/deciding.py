@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 
 from dnslb.decision.model import (
+    NEVER,
     Action,
     Decision,
     Destroy,
@@ -27,7 +28,7 @@ from dnslb.decision.model import (
 )
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import managed, targets
+from dnslb.decision.targets import failing, jury, suspects, watched
 from dnslb.records import Address, RecordSet
 
 Ruling = Iterator[Action | Reason]
@@ -94,7 +95,7 @@ def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
 
     Who has not been asked yet gives hope enough to ask (see `_stale_evidence`), and no more.
     """
-    others = managed(state, policy)
+    others = jury(state, policy) - {state.own}
     hopeful = [address for address in others if not _health(state, address).failures]
     if not hopeful:
         yield Reason.of(Why.STOP_STAYS, own, others=len(others))
@@ -114,7 +115,7 @@ def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> R
 
 def _answering(state: State, policy: Policy) -> tuple[int, int]:
     """How many of the other members answered when last probed, and how many others there are."""
-    others = managed(state, policy)
+    others = jury(state, policy) - {state.own}
     healthy = sum(state.health.get(address, Health()).passed > 0 for address in others)
     return healthy, len(others)
 
@@ -123,20 +124,20 @@ def _answering(state: State, policy: Policy) -> tuple[int, int]:
 
 
 def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
-    others = managed(state, policy)
-    failing = [address for address in others if _health(state, address).failures]
+    suspected = suspects(state, policy)
     down = [
         address
-        for address in failing
+        for address in suspected
         if _health(state, address).down(policy) and seen.now - state.joined[address] >= policy.least_stay
     ]
     if not down or seen.stopping:
         return
     down.sort(key=lambda address: (_health(state, address).failing_since, int(address)))
     if not _sure_of_oneself(state):
-        yield from (Reason.of(Why.SELF_UNSURE, address, detail=_detail(state, address)) for address in down)
+        why = Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER
+        yield from (Reason.of(why, address, detail=_detail(state, address)) for address in down)
         return
-    alone = len(others) > 1 and len(failing) == len(others)
+    alone = len(suspected) > 1 and suspected == jury(state, policy) - {state.own}
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
     if overdue and _may_remove_slowly(state, seen, policy, alone=alone):
         health = _health(state, overdue[0])
@@ -144,31 +145,54 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
         yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
     elif alone:
         for address in down:
-            yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(failing))
+            yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(suspected))
+    elif seen.now < state.held_until:
+        for address in down:
+            yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=_names(state.objectors))
     else:
-        yield from _evictions(state, policy, down, len(failing))
+        yield from _evictions(state, seen, policy, down)
 
 
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
     """One at a time; where nobody answers, with time between them to come back, and no more once one did."""
     if alone and state.refuted:
         return False
-    return seen.now - state.last_slow >= policy.interval * (3 if alone else 1)
+    return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)
 
 
-def _evictions(state: State, policy: Policy, down: list[Address], failing: int) -> Ruling:
+def _evictions(state: State, seen: Observation, policy: Policy, down: list[Address]) -> Ruling:
     floor = _floor(state)
     room = len(state.members) - floor
+    fail = len(suspects(state, policy) | (failing(state) & state.left.keys()))
+    allowed = _allowed(state, seen, policy, fail)
     for address in down:
         health = _health(state, address)
         if policy.regional and not health.local:
             yield Reason.of(Why.ELSEWHERE, address, detail=health.detail, limit=policy.max_failures)
         elif room <= 0:
-            numbers = {"failing": failing, "members": len(state.members), "floor": floor}
+            numbers = {"failing": fail, "members": len(state.members), "floor": floor}
             yield Reason.of(Why.FLOOR, address, detail=health.detail, **numbers)
+        elif allowed <= 0:
+            yield Reason.of(Why.PACED, address, detail=health.detail, failing=fail)
         else:
             room -= 1
+            allowed -= 1
             yield Evict(address, Reason.of(Why.DOWN, address, **_failures(health)))
+
+
+def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
+    """How many may be removed at once. The only one who fails is dead; where several fail, it may be the network.
+
+    Then one is removed, as a question, and after `objection_time` without an answer 4, 16, 64... Where others leave all
+    the time, for whatever reason, that must not keep the only member that fails in for ever.
+    """
+    if fail <= 1:
+        return 1
+    if seen.now >= state.paced_until:
+        return int(4**state.wave) if seen.now - state.paced_until <= policy.interval else 1
+    members = suspects(state, policy)
+    longest = max(_health(state, address).failing_for(seen.now) for address in members)
+    return int(len(members) == 1 and longest > 3 * policy.objection_time)
 
 
 def _sure_of_oneself(state: State) -> bool:
@@ -213,7 +237,7 @@ def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tup
         return frozenset()
     judged = {action.address for action in wanted if isinstance(action, Evict | Destroy)}
     leaving = any(isinstance(action, Withdraw) and action.address == state.own for action in wanted)
-    needed = targets(state, policy) if judged or leaving else frozenset({state.own})
+    needed = jury(state, policy) | judged | state.left.keys() if judged or leaving else frozenset({state.own})
     if seen.record_set is None:
         return needed
     oldest = seen.now - policy.evidence_age
@@ -239,31 +263,47 @@ def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozense
 def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
     if state.own is None:
         return Look(seen.now + policy.probe_interval)
-    everybody = targets(state, policy)
-    rechecks = {
-        address: at
-        for address in everybody
-        if (at := _recheck_at(_health(state, address), seen.now, policy, address == state.own)) is not None
-    }
+    verdict = _verdict_at(state, seen, policy)
+    rechecks = _rechecks(state, seen, policy)
     allowed_back = [state.not_before] if state.not_before > seen.now else []
-    at = max(seen.now, min(state.next_read, state.next_probe, *rechecks.values(), *allowed_back))
-    read = at >= state.next_read
-    if read or at >= state.next_probe:
-        return Look(at, read, everybody)
+    at = max(seen.now, min(state.next_read, state.next_probe, verdict, *rechecks.values(), *allowed_back))
+    if at >= verdict:
+        return Look(at, read=True, probe=jury(state, policy) | state.left.keys())
+    if at >= state.next_read or at >= state.next_probe:
+        return Look(at, at >= state.next_read, watched(state, policy))
     return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
 
 
-def _recheck_at(health: Health, now: float, policy: Policy, own: bool) -> float | None:
-    """When an address in doubt is probed again; None where the next round will do."""
-    in_doubt = bool(health.failures) and not health.down(policy)
-    rising = own and not health.failures and health.passed < policy.rise
-    if not (in_doubt or rising):
-        return None
-    soon = max(now, health.asked_at + policy.recheck_interval)
-    if health.failing_since is None or now >= health.failing_since + policy.blip:
-        return soon
-    # The probe that settles it falls on the first moment at which it can.
-    return min(soon, health.failing_since + policy.blip)
+def _rechecks(state: State, seen: Observation, policy: Policy) -> dict[Address, float]:
+    """Who is probed again soon, and when: who failed, but not often enough yet, and oneself before registering."""
+    own = frozenset({state.own}) if state.own else frozenset()
+    return {
+        address: max(seen.now, health.asked_at + policy.recheck_interval)
+        for address, health in ((each, _health(state, each)) for each in own | failing(state))
+        if 0 < health.failures < policy.fall - 1 or (address == state.own and _is_unsettled(health, policy))
+    }
+
+
+def _verdict_at(state: State, seen: Observation, policy: Policy) -> float:
+    """When the probe is due that can settle a doubt: with a reading and a jury, so that it can be acted on."""
+    suspected = [_health(state, address) for address in suspects(state, policy)]
+    due = [
+        max(health.asked_at + policy.recheck_interval, (health.failing_since or 0.0) + policy.blip)
+        for health in suspected
+        if health.failures >= policy.fall - 1 and not health.down(policy)
+    ]
+    if state.paced_until > seen.now and any(health.down(policy) for health in suspected):
+        due.append(state.paced_until)
+    return max(min(due, default=NEVER), state.next_read if state.troubles else seen.now)
+
+
+def _is_unsettled(health: Health, policy: Policy) -> bool:
+    """Whether it is not clear yet that the service here works, or that it does not."""
+    return not health.down(policy) if health.failures else health.passed < policy.rise
+
+
+def _names(addresses: frozenset[Address]) -> str:
+    return ", ".join(map(str, sorted(addresses, key=int)))
 
 
 def _health(state: State, address: Address) -> Health:

@@ -16,6 +16,12 @@ NEVER = math.inf
 MOST_EVICTIONS = 4
 """The pause before coming back grows to 2^4 intervals and no further."""
 
+MOST_OBJECTIONS = 3
+"""Who was removed more often than that in a row gives in, whatever it sees."""
+
+MOST_WAVES = 5
+"""After 1, 4, 16, 64 and 256 removals without an objection, there is nothing left to be careful about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -50,8 +56,12 @@ class Policy:
 
     @property
     def probe_timeout(self) -> float:
-        """How long a target may take to answer: a quarter of the interval as in the reference, at most 5 s."""
-        return min(self.interval / 4, 5.0)
+        """How long a target may take to answer: a quarter of the interval as in the reference, at most 1.5 s.
+
+        A host that is off answers nothing, and several of these have to pass before it is judged. The kernel repeats
+        a SYN after a second (RFC 6298), so one lost packet is no failure.
+        """
+        return min(self.interval / 4, 1.5)
 
     @property
     def blip(self) -> float:
@@ -62,6 +72,31 @@ class Policy:
     def evidence_age(self) -> float:
         """How old a probe may be that a removal rests on."""
         return self.recheck_interval + self.probe_timeout
+
+    @property
+    def disturbed_interval(self) -> float:
+        """Between two readings while a member fails: who was wrongly removed must notice soon, to say so."""
+        return self.interval / 4
+
+    @property
+    def objection_time(self) -> float:
+        """How long whoever was removed has to come back, before more are removed."""
+        return self.interval * 0.8 + 2.0
+
+    @property
+    def objection_pause(self) -> float:
+        """How long whoever objects stays away all the same, so that everybody sees it leave and come back."""
+        return 1.4 * self.disturbed_interval
+
+    @property
+    def objection_memory(self) -> float:
+        """A member that comes back within this time objects to its removal; who obeys stays away for longer."""
+        return 1.5 * self.interval
+
+    @property
+    def hold(self) -> float:
+        """How long an agent judges nobody, after somebody objected; doubled each time."""
+        return 32 * self.interval
 
     @property
     def memory(self) -> float:
@@ -135,6 +170,12 @@ class State:
         registered_since: since when the own address has been seen in the record set; None while it is not.
         evictions: how often in a row others removed the own address.
         not_before: when the own address may be registered again.
+        left: members that left, and when that was seen; forgotten after a while.
+        objectors: those who came back soon, while they still failed; nobody is judged before `held_until`.
+        objections: how often that happened since all of them answered.
+        wave: how many times in a row members were removed and nobody objected; more may go each time.
+        paced_until: before this, only a lone failure may be acted on.
+        rounds: how many rounds of probes there were.
         removed: what this agent removed and may destroy, and since when it knows it to be gone.
         destroy_not_before: when the next attempt to destroy may be made.
         last_slow: when a member was last removed for having failed too long.
@@ -153,6 +194,13 @@ class State:
     registered_since: float | None = None
     evictions: int = 0
     not_before: float = -NEVER
+    left: Mapping[Address, float] = field(default_factory=dict)
+    objectors: frozenset[Address] = frozenset()
+    objections: int = 0
+    held_until: float = -NEVER
+    wave: int = 0
+    paced_until: float = -NEVER
+    rounds: int = 0
     removed: Mapping[Address, float] = field(default_factory=dict)
     destroy_not_before: float = -NEVER
     last_slow: float = -NEVER

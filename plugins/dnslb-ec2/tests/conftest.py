@@ -22,8 +22,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
+from botocore.session import Session
 
 from dnslb import Address, Destroyer, RegionFilter, Service
 from dnslb_ec2 import dnslb_destroyers, dnslb_region_filters
@@ -236,8 +236,8 @@ class Cloud:
         self._subnets: dict[str, str] = {}
 
     def client(self, service: str, region: str = REGION) -> Any:
-        make: Any = boto3.client
-        return make(service, region_name=region, endpoint_url=f"http://127.0.0.1:{self.front.port}")
+        url = f"http://127.0.0.1:{self.front.port}"
+        return Session().create_client(service, region_name=region, endpoint_url=url)
 
     def filter(self, **options: Any) -> RegionFilter:
         given = {"region": REGION, "endpoint_url": self.front.url} | options

@@ -128,7 +128,7 @@ def install_workspace(session: nox.Session, group: str, plugins: Sequence[str] =
 
 
 def install_wheels(session: nox.Session, plugins: list[str], group: str) -> None:
-    """Builds all wheels, and installs those of the core, of `plugins` and of what these share; no source is importable."""
+    """Builds all wheels, installs those of the core, of `plugins` and of what these share; no source is importable."""
     folder = Path(session.virtualenv.location, "wheels").resolve()
     session.run("uv", "build", "--quiet", "--wheel", "--all-packages", "--clear", f"--out-dir={folder}", external=True)
     wheels = {path.name.split("-")[0]: path.as_uri() for path in folder.glob("*.whl")}

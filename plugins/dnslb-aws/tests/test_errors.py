@@ -104,6 +104,8 @@ RAISED = [
     (ResponseParserError("<html>\n" + "welcome " * 1000), Unavailable, OutcomeUnknown),
     (OSError("no such program"), Unavailable, OutcomeUnknown),
     (ValueError("no JSON"), Unavailable, OutcomeUnknown),
+    (KeyError("Result"), Unavailable, OutcomeUnknown),
+    (TypeError("no text"), Unavailable, OutcomeUnknown),
     (sdk.NoCredentialsError(), Denied, Denied),
     (sdk.PartialCredentialsError(provider="env", cred_var="x"), Denied, Denied),
     (sdk.CredentialRetrievalError(provider="process", error_msg="x"), Denied, Denied),

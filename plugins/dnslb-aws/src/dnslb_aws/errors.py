@@ -20,8 +20,11 @@ Meaning = tuple[type[ProviderError], str]
 OwnMeaning = Callable[[str, str], Meaning | None]
 """What a service's own answer means, by its code and message; None where it is one that all services give."""
 
-FOREIGN = (sdk.BotoCoreError, sdk.ClientError, ResponseParserError, OSError, RuntimeError, ValueError)
-"""What botocore raises. The last three come from the programs and files that credentials are taken from."""
+_NOT_UNDERSTOOD = (KeyError, TypeError)
+"""What botocore raises, too, where an answer lacks what its description promises."""
+
+FOREIGN = (sdk.BotoCoreError, sdk.ClientError, ResponseParserError, OSError, RuntimeError, ValueError, *_NOT_UNDERSTOOD)
+"""What botocore raises. OSError and ValueError come from the programs and files that credentials are taken from."""
 
 TRY_LATER = "too many requests, by anybody who uses the account"
 ALLOW = "allow it in the policy of these credentials (the plugin's README has one to paste)"
@@ -93,6 +96,8 @@ def mapped(
         return OutcomeUnknown(f"{what} for certain: the reply was lost ({said})")
     if isinstance(error, _ON_THE_WAY):
         return Unavailable(f"{what}: no answer of AWS ({said}); check the network and the region")
+    if isinstance(error, _NOT_UNDERSTOOD):
+        return Unavailable(f"{what}: the answer was not understood ({type(error).__name__}: {said})")
     return Unavailable(f"{what}: {type(error).__name__}: {said}")
 
 

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from dnslb import Address, Unavailable
+from dnslb import Address
 from dnslb_ec2._clients import Clients
 from dnslb_ec2._instances import Instance, instance_from
 from dnslb_ec2._options import AddressKind, Ec2Options
@@ -107,18 +107,14 @@ class Ec2Api:
                 yield from ((name, can_be[kind]) for name in _FILTERS[kind])
 
     def _describe(self, about: str, filters: list[FilterTypeDef]) -> list[Instance]:
-        what = f"cannot list {about} in {self.region}"
-        with self._clients.calling(what):
+        with self._clients.calling(f"cannot list {about} in {self.region}"):
             pages = (
                 self._clients.ec2()
                 .get_paginator("describe_instances")
                 .paginate(Filters=filters, PaginationConfig={"PageSize": PAGE_SIZE})
             )
-            reservations = [each for page in pages for each in page.get("Reservations") or ()]
-        try:
+            reservations = itertools.chain.from_iterable(page.get("Reservations") or () for page in pages)
             return [instance_from(described) for reservation in reservations for described in reservation["Instances"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise Unavailable(f"{what}: the answer was not understood ({type(error).__name__}: {error})") from error
 
     # -- orders ---------------------------------------------------------------------------------------------
 

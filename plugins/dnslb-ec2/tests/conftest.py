@@ -26,6 +26,7 @@ import pytest
 from botocore.session import Session
 
 from dnslb import Address, Destroyer, RegionFilter, Service
+from dnslb_aws.descriptions import shared_loader
 from dnslb_ec2 import dnslb_destroyers, dnslb_region_filters
 from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
 
@@ -237,7 +238,9 @@ class Cloud:
 
     def client(self, service: str, region: str = REGION) -> Any:
         url = f"http://127.0.0.1:{self.front.port}"
-        return Session().create_client(service, region_name=region, endpoint_url=url)
+        session = Session()
+        session.register_component("data_loader", shared_loader())  # reading the description of EC2 takes a second
+        return session.create_client(service, region_name=region, endpoint_url=url)
 
     def filter(self, **options: Any) -> RegionFilter:
         given = {"region": REGION, "endpoint_url": self.front.url} | options

@@ -22,10 +22,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
+from botocore.session import Session
 
 from dnslb import Address, Destroyer, RegionFilter, Service
+from dnslb_aws.descriptions import shared_loader
 from dnslb_ec2 import dnslb_destroyers, dnslb_region_filters
 from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
 
@@ -236,8 +237,10 @@ class Cloud:
         self._subnets: dict[str, str] = {}
 
     def client(self, service: str, region: str = REGION) -> Any:
-        make: Any = boto3.client
-        return make(service, region_name=region, endpoint_url=f"http://127.0.0.1:{self.front.port}")
+        url = f"http://127.0.0.1:{self.front.port}"
+        session = Session()
+        session.register_component("data_loader", shared_loader())  # reading the description of EC2 takes a second
+        return session.create_client(service, region_name=region, endpoint_url=url)
 
     def filter(self, **options: Any) -> RegionFilter:
         given = {"region": REGION, "endpoint_url": self.front.url} | options

@@ -9,7 +9,7 @@ from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
 
 
 def _make_region_filter(options: Ec2RegionFilterOptions, service: Service) -> RegionFilter:  # noqa: ARG001 - a factory
-    # boto3 stays out of the process until somebody selects this plugin.
+    # botocore stays out of the process until somebody selects this plugin.
     from dnslb_ec2._region_filter import Ec2RegionFilter  # noqa: PLC0415
 
     return Ec2RegionFilter(options)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from dnslb import at_least, option
+from dnslb_aws.options import AwsOptions
 
 AddressKind = Literal["primary", "secondary", "public", "ipv6"]
 
@@ -20,13 +19,12 @@ METADATA = "http://169.254.169.254"
 """The instance metadata service, the same on every instance."""
 
 REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-[0-9]{1,2}")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ec2Options:
+class Ec2Options(AwsOptions):
     """The region and the account that are asked, and which of their instances count.
 
     Raises:
@@ -34,9 +32,6 @@ class Ec2Options:
     """
 
     region: str | None = option(None, help="the region, such as eu-west-1; that of this instance where left out")
-    profile: str | None = option(None, help="the profile of the AWS configuration files whose credentials are used")
-    role_arn: str | None = option(None, help="the role to assume with these credentials")
-    external_id: str | None = option(None, help="the external id that the role asks for")
     endpoint_url: str | None = option(
         None, help="where the APIs of EC2, Auto Scaling and STS are, instead of AWS's own addresses"
     )
@@ -53,20 +48,16 @@ class Ec2Options:
     timeout: Annotated[float, at_least("100ms")] = option(5.0, help="how long to wait for one answer of AWS")
 
     def __post_init__(self) -> None:
-        """Checks what the forms of the fields cannot tell."""
+        """Checks what all options on AWS have in common, and what the forms of the other fields cannot tell."""
+        super().__post_init__()
         _check("region", self.region, REGION, "eu-west-1")
-        _check("role_arn", self.role_arn, _ROLE, "arn:aws:iam::123456789012:role/dnslb")
         _check("vpc_id", self.vpc_id, _VPC, "vpc-0123456789abcdef0")
         for subnet in self.subnet_ids:
             _check("subnet_ids", subnet, _SUBNET, "subnet-0123456789abcdef0")
-        if self.external_id is not None and self.role_arn is None:
-            raise ValueError("external_id is for assuming a role; give role_arn too")
         if not self.states:
             raise ValueError("states is empty, so no instance would count; leave it out for pending and running")
         if not self.by:
             raise ValueError("by is empty, so no address would count; leave it out for all kinds")
-        if self.endpoint_url is not None:
-            _check_endpoint(self.endpoint_url)
         if not self.metadata_endpoint.startswith(("http://", "https://")):
             raise ValueError(f"metadata_endpoint: {self.metadata_endpoint!r} is not a URL such as {METADATA}")
 
@@ -108,23 +99,3 @@ def _check(name: str, value: str | None, form: re.Pattern[str], example: str) ->
 def _check_tags(tags: Mapping[str, str]) -> None:
     if not all(tags):
         raise ValueError("tags: a key is empty")
-
-
-def _check_endpoint(url: str) -> None:
-    """Plain HTTP only on this host: requests would show what is done, and answers could be forged."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise ValueError(f"endpoint_url: {url!r} is not a URL such as https://ec2.eu-west-1.amazonaws.com")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ValueError(f"endpoint_url: {url!r} is not encrypted; write https:// (http:// is for loopback only)")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

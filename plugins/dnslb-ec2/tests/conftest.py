@@ -224,6 +224,62 @@ def served() -> Callable[..., contextlib.AbstractContextManager[None]]:
     return serving
 
 
+# -- the instance metadata service -------------------------------------------------------------------------
+
+
+class Metadata(http.server.ThreadingHTTPServer):
+    """The instance metadata service, version 2 only; `told` is what it says, by the path after `meta-data/`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Tell)
+        self.told = {"placement/region": (200, "us-east-1")}
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def tell(self, **items: str) -> None:
+        """Items by their names, with `_` for `-`."""
+        self.told |= {name.replace("_", "-"): (200, text) for name, text in items.items()}
+
+
+class Tell(http.server.BaseHTTPRequestHandler):
+    server: Metadata
+
+    def do_PUT(self) -> None:
+        valid = (
+            self.path == "/latest/api/token" and 1 <= int(self.headers["X-aws-ec2-metadata-token-ttl-seconds"]) <= 21600
+        )
+        self.say(200 if valid else 400, "the-token")
+
+    def do_GET(self) -> None:
+        if self.headers["X-aws-ec2-metadata-token"] != "the-token":
+            self.say(401, "")
+            return
+        item = self.path.removeprefix("/latest/meta-data/")
+        self.server.asked.append(item)
+        self.say(*self.server.told.get(item, (404, "")))
+
+    def say(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def metadata() -> Iterator[Metadata]:
+    server = Metadata()
+    with serving(server):
+        yield server
+
+
 # -- the account -------------------------------------------------------------------------------------------
 
 
@@ -260,6 +316,24 @@ class Cloud:
         client = client or self.ec2
         launched = client.run_instances(ImageId=AMI, MinCount=1, MaxCount=1, TagSpecifications=specification, **more)
         return self.described(launched["Instances"][0]["InstanceId"], client)
+
+    def scale(self, subnet: str, name: str, size: int) -> list[dict[str, Any]]:
+        """A new Auto Scaling group of that many instances, which carry TAGS: its instances."""
+        before = {each["InstanceId"] for each in self.live()}
+        scaling = self.client("autoscaling")
+        scaling.create_launch_configuration(
+            LaunchConfigurationName=name, ImageId=AMI, InstanceType="t3.micro", SecurityGroups=[]
+        )
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            LaunchConfigurationName=name,
+            VPCZoneIdentifier=subnet,
+            MinSize=1,
+            MaxSize=4,
+            DesiredCapacity=size,
+            Tags=[{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in TAGS.items()],
+        )
+        return [each for each in self.live() if each["InstanceId"] not in before]
 
     def publish(self, instance: dict[str, Any]) -> Address:
         """Gives an instance an Elastic IP address."""

@@ -24,16 +24,14 @@ def test_a_region_filter_needs_nothing():
     assert options.by == ("primary", "secondary", "public", "ipv6")
 
 
-def test_a_destroyer_needs_tags():
-    assert parse(Ec2DestroyerOptions, tags={"cluster": "www"})[1] == []
-    assert parse(Ec2DestroyerOptions) == (
-        None,
-        ["tags is missing: only instances that carry all of these tags are terminated: {cluster: www}"],
-    )
-    assert parse(Ec2DestroyerOptions, tags={}) == (
-        None,
-        ["tags is empty, so any instance could be terminated; give the tags of this cluster's instances"],
-    )
+def test_a_destroyer_needs_to_be_told_whom_it_may_terminate():
+    for limit in ({"tags": {"cluster": "www"}}, {"own_group": True}, {"tags": {"cluster": "www"}, "own_group": True}):
+        assert parse(Ec2DestroyerOptions, **limit)[1] == []
+    for nothing in ({}, {"tags": {}}, {"own_group": False}):
+        assert parse(Ec2DestroyerOptions, **nothing) == (
+            None,
+            ["any instance could be terminated; give the `tags` of this cluster's instances, or `own_group: true`"],
+        )
 
 
 def test_the_keys_of_the_reference_are_options():

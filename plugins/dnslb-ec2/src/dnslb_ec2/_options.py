@@ -86,17 +86,22 @@ class Ec2RegionFilterOptions(Ec2Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Ec2DestroyerOptions(Ec2Options):
-    """The options of `destroyer: {plugin: ec2}`; without tags it would be let loose on every instance there is."""
+    """The options of `destroyer: {plugin: ec2}`; without a limit it would be let loose on every instance there is."""
 
-    tags: dict[str, str] = option(help="only instances that carry all of these tags are terminated: {cluster: www}")
+    tags: dict[str, str] | None = option(
+        None, help="only instances that carry all of these tags are terminated: {cluster: www}"
+    )
+    own_group: bool = option(
+        False, help="only instances of the Auto Scaling group that this instance is in are terminated"
+    )
 
     def __post_init__(self) -> None:
-        """Checks what all options have in common, and that there are tags."""
+        """Checks what all options have in common, and that something tells whom to terminate."""
         super().__post_init__()
-        _check_tags(self.tags)
-        if not self.tags:
+        _check_tags(self.tags or {})
+        if not self.tags and not self.own_group:
             raise ValueError(
-                "tags is empty, so any instance could be terminated; give the tags of this cluster's instances"
+                "any instance could be terminated; give the `tags` of this cluster's instances, or `own_group: true`"
             )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dnslb.addresses import OwnAddresses
+from dnslb.addresses import KnownAddresses
 from dnslb.calls import AsyncRecordManager, Calls
 from dnslb.decision import (
     Action,
@@ -59,7 +59,7 @@ class Parts:
 class Keeper:
     """Keeps one record set true."""
 
-    def __init__(self, service: Service, type_: RecordType, policy: Policy, parts: Parts, own: OwnAddresses) -> None:
+    def __init__(self, service: Service, type_: RecordType, policy: Policy, parts: Parts, own: KnownAddresses) -> None:
         self.state = State()
         self._service = service
         self._type = type_
@@ -136,7 +136,7 @@ class Keeper:
         try:
             own = self._own.find().get(self._type)
         except ConfigurationError as error:
-            self._complain("own-address", f"keeping {self.state.own}: {error}")
+            self._complain("own-address", f"keeping {self.state.own or 'none'}: {error}")
             return self.state.own
         self._complaints.pop("own-address", None)
         return own

@@ -16,7 +16,11 @@ def configuration_schema(registrations: Iterable[Registration]) -> Mapping[str, 
     made = list(registrations)
     service = schema_of(ServiceOptions)
     for key, kind in PLUGIN_KEYS.items():
-        service["properties"][key] = _selection([item for item in made if isinstance(item, kind)])
+        of_kind = [item for item in made if isinstance(item, kind)]
+        if key in service["properties"]:  # `address`, which is a setting where it selects no plugin
+            service["properties"][key]["oneOf"] += map(_with_options, of_kind)
+        else:
+            service["properties"][key] = _selection(of_kind)
     service["properties"] |= {key: {"type": "string", "description": "a key of the reference"} for key in FLAT_KEYS}
     several = {
         "type": "object",

@@ -33,7 +33,7 @@ PLUGIN_KEYS: Mapping[str, type[Registration]] = {
 
 
 def selects_plugin(key: str, written: Any) -> bool:
-    """Whether a key selects a plugin by what is written for it: text for `address` does not, being an address itself."""
+    """Whether a key selects a plugin by what is written for it; text for `address` is no name of one."""
     return isinstance(written, Mapping) if key == "address" else key in PLUGIN_KEYS and written is not None
 
 
@@ -53,7 +53,7 @@ def _address_choice(value: Any, _: Path) -> tuple[str, ...]:
 AddressChoice = Annotated[
     tuple[str, ...],
     Form(
-        "auto, an interface, or addresses",
+        "auto, an interface, addresses, or {plugin: NAME}",
         _address_choice,
         {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
     ),
@@ -89,8 +89,7 @@ class ServiceOptions:
     )
     ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
     address: AddressChoice = option(
-        ("auto",),
-        help="the own address: auto, the name of an interface, an address, or a list of addresses, or a plugin",
+        ("auto",), help="the own address: auto, the name of an interface, an address, a list of addresses, or a plugin"
     )
     rise: Count = option(2, help="passed self-checks in a row before the own address is registered")
     minimum_failures: Count = option(3, help="failed probes in a row before a member is removed")

@@ -25,12 +25,13 @@ from typing import Any
 import boto3
 import pytest
 
-from dnslb import Address, Destroyer, RegionFilter, Service
-from dnslb_ec2 import dnslb_destroyers, dnslb_region_filters
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
+from dnslb import Address, AddressSource, Destroyer, RegionFilter, Service
+from dnslb_ec2 import dnslb_address_sources, dnslb_destroyers, dnslb_region_filters
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2RegionFilterOptions
 
 (FILTER,) = dnslb_region_filters()
 (DESTROYER,) = dnslb_destroyers()
+(SOURCE,) = dnslb_address_sources()
 
 SERVICE = Service("www.example.com", 443)
 REGION, ELSEWHERE = "eu-west-1", "us-east-1"
@@ -236,6 +237,7 @@ class Metadata(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Tell)
         self.told = {"placement/region": (200, "us-east-1")}
         self.asked: list[str] = []
+        self.sessions = 0
 
     @property
     def url(self) -> str:
@@ -245,6 +247,9 @@ class Metadata(http.server.ThreadingHTTPServer):
         """Items by their names, with `_` for `-`."""
         self.told |= {name.replace("_", "-"): (200, text) for name, text in items.items()}
 
+    def source(self, **options: Any) -> AddressSource:
+        return SOURCE.factory(Ec2AddressOptions(**{"metadata_endpoint": self.url} | options), SERVICE)
+
 
 class Tell(http.server.BaseHTTPRequestHandler):
     server: Metadata
@@ -253,6 +258,7 @@ class Tell(http.server.BaseHTTPRequestHandler):
         valid = (
             self.path == "/latest/api/token" and 1 <= int(self.headers["X-aws-ec2-metadata-token-ttl-seconds"]) <= 21600
         )
+        self.server.sessions += 1
         self.say(200 if valid else 400, "the-token")
 
     def do_GET(self) -> None:

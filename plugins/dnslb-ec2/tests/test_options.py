@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from dnslb import Problem
 from dnslb.options import parse_options
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2Options, Ec2RegionFilterOptions
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2Options, Ec2RegionFilterOptions
+
+T = TypeVar("T", bound=Ec2Options | Ec2AddressOptions)
 
 
-def parse(kind: type[Ec2Options], **written: object) -> tuple[Ec2Options | None, list[str]]:
+def parse(kind: type[T], **written: object) -> tuple[T | None, list[str]]:
     problems: list[Problem] = []
     return parse_options(kind, written, base=Path(), problems=problems), [str(problem) for problem in problems]
 
@@ -102,3 +105,25 @@ def test_what_is_wrong_is_said_in_one_line(kind, written, problem):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
 def test_plain_http_is_for_this_host_only(url):
     assert parse(Ec2RegionFilterOptions, endpoint_url=url)[1] == []
+
+
+def test_an_address_source_needs_nothing():
+    options, problems = parse(Ec2AddressOptions)
+    assert problems == []
+    assert (options.use, options.metadata_endpoint, options.timeout) == ("private", "http://169.254.169.254", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({"use": "elastic"}, "use: 'elastic' is not one of private, public"),
+        ({"timeout": "0s"}, "timeout: 0s is too short"),
+        ({"metadata_endpoint": "169.254.169.254"}, "is not a URL such as http://169.254.169.254"),
+        ({"region": "eu-west-1"}, "region: there is no such key"),
+    ],
+)
+def test_what_is_wrong_with_an_address_source_is_said_in_one_line(written, problem):
+    options, problems = parse(Ec2AddressOptions, **written)
+    assert options is None
+    assert len(problems) == 1
+    assert problem in problems[0]

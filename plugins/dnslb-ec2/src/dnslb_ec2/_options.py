@@ -1,4 +1,4 @@
-"""What can be written under `region_filter: {plugin: ec2}` and `destroyer: {plugin: ec2}`."""
+"""What can be written under `region_filter:`, `destroyer:` and `address: {plugin: ec2}`."""
 
 from __future__ import annotations
 
@@ -67,8 +67,7 @@ class Ec2Options:
             raise ValueError("by is empty, so no address would count; leave it out for all kinds")
         if self.endpoint_url is not None:
             _check_endpoint(self.endpoint_url)
-        if not self.metadata_endpoint.startswith(("http://", "https://")):
-            raise ValueError(f"metadata_endpoint: {self.metadata_endpoint!r} is not a URL such as {METADATA}")
+        _check_metadata_endpoint(self.metadata_endpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +104,27 @@ class Ec2DestroyerOptions(Ec2Options):
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ec2AddressOptions:
+    """The options of `address: {plugin: ec2}`, which asks this instance's metadata service and no API of AWS.
+
+    Raises:
+        ValueError: the address of the service is none.
+    """
+
+    use: Literal["private", "public"] = option(
+        "private", help="which IPv4 address of the instance; its IPv6 address is registered with either"
+    )
+    metadata_endpoint: str = option(METADATA, help="where the instance metadata service is")
+    timeout: Annotated[float, at_least("100ms")] = option(
+        2.0, help="how long to wait for one answer of the instance metadata service"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks what the forms of the fields cannot tell."""
+        _check_metadata_endpoint(self.metadata_endpoint)
+
+
 def _check(name: str, value: str | None, form: re.Pattern[str], example: str) -> None:
     if value is not None and not form.fullmatch(value):
         raise ValueError(f"{name}: {value!r} is not one; they look like {example}")
@@ -113,6 +133,11 @@ def _check(name: str, value: str | None, form: re.Pattern[str], example: str) ->
 def _check_tags(tags: Mapping[str, str]) -> None:
     if not all(tags):
         raise ValueError("tags: a key is empty")
+
+
+def _check_metadata_endpoint(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"metadata_endpoint: {url!r} is not a URL such as {METADATA}")
 
 
 def _check_endpoint(url: str) -> None:

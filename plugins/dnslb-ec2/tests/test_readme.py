@@ -15,7 +15,7 @@ import yaml
 
 import dnslb_ec2
 from dnslb.options import describe, parse_options
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2RegionFilterOptions
 
 README = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
 
@@ -52,6 +52,7 @@ def test_the_options_are_those_of_the_plugin():
     assert rows("Configuration") == of_filter
     assert rows("For the destroyer") == [each for each in of_destroyer if each not in of_filter]
     assert {each[0] for each in of_filter} - {each[0] for each in of_destroyer} == {"`cache`"}
+    assert rows("The own address") == [row(option) for option in describe(Ec2AddressOptions)]
 
 
 def test_every_line_of_the_troubleshooting_table_is_one_that_the_plugin_writes():
@@ -73,6 +74,14 @@ def test_the_configuration_is_understood():
         problems = []
         assert parse_options(kind, options, base=Path(), problems=problems) is not None, problems
     assert written == {}
+
+
+def test_the_configuration_of_the_own_address_is_understood():
+    (text,) = blocks("The own address", "yaml")
+    options = yaml.safe_load(text)["address"]
+    assert options.pop("plugin") == "ec2"
+    problems = []
+    assert parse_options(Ec2AddressOptions, options, base=Path(), problems=problems) is not None, problems
 
 
 # -- the policy --------------------------------------------------------------------------------------------

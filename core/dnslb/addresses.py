@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import ifaddr
 
@@ -20,17 +19,6 @@ _TOWARDS = {RecordType.A: (socket.AF_INET, "192.0.2.1"), RecordType.AAAA: (socke
 
 # Linux, <linux/in6.h>; RFC 5014: not one of the temporary addresses, which are gone tomorrow.
 _IPV6_ADDR_PREFERENCES, _IPV6_PREFER_SRC_PUBLIC = 72, 2
-
-
-class KnownAddresses(Protocol):
-    """Knows the own addresses at any moment, without waiting."""
-
-    def find(self) -> Mapping[RecordType, Address]:
-        """The own addresses, at most one of each family.
-
-        Raises:
-            ConfigurationError: they cannot be told now.
-        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from dnslb.addresses import KnownAddresses, OwnAddresses
+from dnslb.addresses import OwnAddresses
 from dnslb.asked import AskedAddresses
-from dnslb.calls import AsyncRecordManager
+from dnslb.calls import AsyncRecordManager, Calls
 from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import AddressSource, Destroyer, Probe, RecordManager, RegionFilter
 from dnslb.keeper import Keeper, Parts
 from dnslb.log import say
+from dnslb.prober import probe_round
 from dnslb.records import Address, RecordType
 from dnslb.settings import ServiceSettings
 
 ADDRESS_TYPES = (RecordType.A, RecordType.AAAA)
+
+_FILTER_TIMEOUT = 15.0
+_DESTROY_TIMEOUT = 120.0
 
 
 class LoadBalancer:
@@ -58,9 +63,14 @@ class LoadBalancer:
         if address_source is None and settings.address_source:
             address_source = settings.address_source.make(service)
         self._records = AsyncRecordManager(record_manager)
-        parts = Parts(self._records, probe or settings.probe.make(service), region_filter, destroyer)
+        parts = Parts(
+            self._records,
+            functools.partial(probe_round, probe or settings.probe.make(service)),
+            Calls("the region filter").bound(_FILTER_TIMEOUT, region_filter.filter) if region_filter else None,
+            Calls("the destroyer").bound(_DESTROY_TIMEOUT, destroyer.destroy) if destroyer else None,
+        )
         self._asked = AskedAddresses(address_source) if address_source is not None else None
-        own: KnownAddresses = self._asked or OwnAddresses(settings.options.address)
+        own = self._asked or OwnAddresses(settings.options.address)
         policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
         self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}

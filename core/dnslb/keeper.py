@@ -59,10 +59,10 @@ Destroying = Callable[[frozenset[Address]], Awaitable[None]]
 
 
 class Own(Protocol):
-    """What knows the own addresses: `OwnAddresses`, or a simulated one."""
+    """What knows the own addresses without waiting: `OwnAddresses`, `AskedAddresses`, or a simulated one."""
 
     def find(self) -> Mapping[RecordType, Address]:
-        """The own addresses as they are now."""
+        """The own addresses as they are now, or as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Keeper:
         try:
             own = self._own.find().get(self._type)
         except ConfigurationError as error:
-            self._complain("own-address", f"keeping {self.state.own}: {error}")
+            self._complain("own-address", f"keeping {self.state.own or 'none'}: {error}")
             return self.state.own
         self._complaints.pop("own-address", None)
         return own

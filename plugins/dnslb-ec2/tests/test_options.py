@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from dnslb import Problem
 from dnslb.options import parse_options
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2Options, Ec2RegionFilterOptions
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2Options, Ec2RegionFilterOptions
+
+T = TypeVar("T", bound=Ec2Options | Ec2AddressOptions)
 
 
-def parse(kind: type[Ec2Options], **written: object) -> tuple[Ec2Options | None, list[str]]:
+def parse(kind: type[T], **written: object) -> tuple[T | None, list[str]]:
     problems: list[Problem] = []
     return parse_options(kind, written, base=Path(), problems=problems), [str(problem) for problem in problems]
 
@@ -24,16 +27,14 @@ def test_a_region_filter_needs_nothing():
     assert options.by == ("primary", "secondary", "public", "ipv6")
 
 
-def test_a_destroyer_needs_tags():
-    assert parse(Ec2DestroyerOptions, tags={"cluster": "www"})[1] == []
-    assert parse(Ec2DestroyerOptions) == (
-        None,
-        ["tags is missing: only instances that carry all of these tags are terminated: {cluster: www}"],
-    )
-    assert parse(Ec2DestroyerOptions, tags={}) == (
-        None,
-        ["tags is empty, so any instance could be terminated; give the tags of this cluster's instances"],
-    )
+def test_a_destroyer_needs_to_be_told_whom_it_may_terminate():
+    for limit in ({"tags": {"cluster": "www"}}, {"own_group": True}, {"tags": {"cluster": "www"}, "own_group": True}):
+        assert parse(Ec2DestroyerOptions, **limit)[1] == []
+    for nothing in ({}, {"tags": {}}, {"own_group": False}):
+        assert parse(Ec2DestroyerOptions, **nothing) == (
+            None,
+            ["any instance could be terminated; give the `tags` of this cluster's instances, or `own_group: true`"],
+        )
 
 
 def test_the_keys_of_the_reference_are_options():
@@ -92,6 +93,28 @@ def test_what_is_wrong_is_said_in_one_line(kind, written, problem):
     if kind is Ec2DestroyerOptions and "cache" in written:
         problem = "cache: there is no such key"
     options, problems = parse(kind, **needed, **written)
+    assert options is None
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_an_address_source_needs_nothing():
+    options, problems = parse(Ec2AddressOptions)
+    assert problems == []
+    assert (options.use, options.metadata_endpoint, options.timeout) == ("private", "http://169.254.169.254", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({"use": "elastic"}, "use: 'elastic' is not one of private, public"),
+        ({"timeout": "0s"}, "timeout: 0s is too short"),
+        ({"metadata_endpoint": "169.254.169.254"}, "is not a URL such as http://169.254.169.254"),
+        ({"region": "eu-west-1"}, "region: there is no such key"),
+    ],
+)
+def test_what_is_wrong_with_an_address_source_is_said_in_one_line(written, problem):
+    options, problems = parse(Ec2AddressOptions, **written)
     assert options is None
     assert len(problems) == 1
     assert problem in problems[0]

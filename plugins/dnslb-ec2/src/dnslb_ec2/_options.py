@@ -1,4 +1,4 @@
-"""What can be written under `region_filter: {plugin: ec2}` and `destroyer: {plugin: ec2}`."""
+"""What can be written under `region_filter:`, `destroyer:` and `address: {plugin: ec2}`."""
 
 from __future__ import annotations
 
@@ -58,8 +58,7 @@ class Ec2Options(AwsOptions):
             raise ValueError("states is empty, so no instance would count; leave it out for pending and running")
         if not self.by:
             raise ValueError("by is empty, so no address would count; leave it out for all kinds")
-        if not self.metadata_endpoint.startswith(("http://", "https://")):
-            raise ValueError(f"metadata_endpoint: {self.metadata_endpoint!r} is not a URL such as {METADATA}")
+        _check_metadata_endpoint(self.metadata_endpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +76,44 @@ class Ec2RegionFilterOptions(Ec2Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Ec2DestroyerOptions(Ec2Options):
-    """The options of `destroyer: {plugin: ec2}`; without tags it would be let loose on every instance there is."""
+    """The options of `destroyer: {plugin: ec2}`; without a limit it would be let loose on every instance there is."""
 
-    tags: dict[str, str] = option(help="only instances that carry all of these tags are terminated: {cluster: www}")
+    tags: dict[str, str] | None = option(
+        None, help="only instances that carry all of these tags are terminated: {cluster: www}"
+    )
+    own_group: bool = option(
+        False, help="only instances of the Auto Scaling group that this instance is in are terminated"
+    )
 
     def __post_init__(self) -> None:
-        """Checks what all options have in common, and that there are tags."""
+        """Checks what all options have in common, and that something tells whom to terminate."""
         super().__post_init__()
-        _check_tags(self.tags)
-        if not self.tags:
+        _check_tags(self.tags or {})
+        if not self.tags and not self.own_group:
             raise ValueError(
-                "tags is empty, so any instance could be terminated; give the tags of this cluster's instances"
+                "any instance could be terminated; give the `tags` of this cluster's instances, or `own_group: true`"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ec2AddressOptions:
+    """The options of `address: {plugin: ec2}`, which asks this instance's metadata service and no API of AWS.
+
+    Raises:
+        ValueError: the address of the service is none.
+    """
+
+    use: Literal["private", "public"] = option(
+        "private", help="which IPv4 address of the instance; its IPv6 address is registered with either"
+    )
+    metadata_endpoint: str = option(METADATA, help="where the instance metadata service is")
+    timeout: Annotated[float, at_least("100ms")] = option(
+        2.0, help="how long to wait for one answer of the instance metadata service"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks what the forms of the fields cannot tell."""
+        _check_metadata_endpoint(self.metadata_endpoint)
 
 
 def _check(name: str, value: str | None, form: re.Pattern[str], example: str) -> None:
@@ -99,3 +124,8 @@ def _check(name: str, value: str | None, form: re.Pattern[str], example: str) ->
 def _check_tags(tags: Mapping[str, str]) -> None:
     if not all(tags):
         raise ValueError("tags: a key is empty")
+
+
+def _check_metadata_endpoint(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"metadata_endpoint: {url!r} is not a URL such as {METADATA}")

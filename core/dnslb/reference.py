@@ -16,8 +16,8 @@ _ROUTE53 = {
 }
 _EC2 = {"aws_profile": "profile", "aws_assume_role_arn": "role_arn"}
 
-_SELECTS = "route53_hosted_zone_id"
-"""Without it the others mean nothing. Left out and empty are the same, as in Go."""
+SELECTS = "route53_hosted_zone_id"
+"""The key that the others mean nothing without. Left out and empty are the same, as in Go."""
 
 FLAT_KEYS = tuple(_ROUTE53)
 """The keys that `selections` understands; the value of each is text."""
@@ -29,7 +29,7 @@ def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     With Route 53, the reference keeps to the instances of its own region and destroys those that fail, unless
     `all_regions` or `preserve` say otherwise.
     """
-    if not written.get(_SELECTS):
+    if not written.get(SELECTS):
         return {}
     made = {"record_manager": _selection("route53", _ROUTE53, written)}
     if not written.get("all_regions"):
@@ -41,7 +41,7 @@ def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def without_effect(written: Mapping[str, Any]) -> tuple[str, ...]:
     """The flat keys that were written and change nothing, since the one that selects Route 53 was not."""
-    return () if written.get(_SELECTS) else tuple(key for key in FLAT_KEYS if written.get(key))
+    return () if written.get(SELECTS) else tuple(key for key in FLAT_KEYS if written.get(key))
 
 
 def _selection(plugin: str, keys: Mapping[str, str], written: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from dnslb.migration import migrate
 from dnslb.reference import FLAT_KEYS
 from dnslb.registry import Registry
 
+from pages import DOCS, blocks
+
 FILE = """
 fqdn: WWW.Example.com.
 tcp_port: 443
@@ -225,6 +227,11 @@ def test_plugins_that_are_not_installed_are_noted_and_everything_is_printed(migr
     made, remarks = migrated(FILE, Bare())
     assert made["record_manager"]["hosted_zone_id"] == "Z0123456789"
     assert "old.yml:9: route53_hosted_zone_id: the plugin 'route53' is not installed" in remarks
+
+
+def test_the_guide_shows_what_is_printed(migrated):
+    old, new = [block.text for block in blocks(DOCS / "how-to" / "come-from-the-go-package.md", "yaml")]
+    assert list(migrated(old)[0].items()) == list(yaml.safe_load(new).items())
 
 
 # -- the command -----------------------------------------------------------------------------------------------

@@ -434,9 +434,12 @@ def test_a_selection_makes_its_object_for_the_service(load):
 
 def test_a_factory_that_misses_its_sdk_stops_the_start_with_one_line(load):
     (service,) = load(SERVICE + "record_manager: {plugin: acme, server: broken}\n").services
-    with pytest.raises(PluginBroken) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         service.record_manager.make(service.service)
-    assert str(caught.value) == (
+    [problem] = caught.value.problems
+    assert (problem.line, problem.path) == (3, ("record_manager",))
+    assert isinstance(problem.cause, PluginBroken)
+    assert problem.message == (
         "the record manager 'acme' cannot be made: ModuleNotFoundError: No module named 'acme_sdk_of_nobody'; "
         "mend it: pip install --force-reinstall acme-acme"
     )

@@ -31,8 +31,9 @@ from dnslb.decision import (
     revised,
 )
 from dnslb.errors import ConfigurationError, ProviderError, Throttled
+from dnslb.forms import format_duration
 from dnslb.interfaces import ProbeResult, Service, Target
-from dnslb.log import reason_parts, say
+from dnslb.log import Lasting, reason_parts, say
 from dnslb.publisher import Publisher
 from dnslb.publisher import Records as PublishedRecords
 from dnslb.records import Address, Receipt, RecordSet, RecordType, Snapshot
@@ -109,6 +110,7 @@ class Keeper:
         self._receipt: Receipt | None = None
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
         self._complaints: dict[str, str] = {}
+        self._troubles: dict[str, Lasting] = {}
         self._snapshot: Snapshot | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -184,12 +186,22 @@ class Keeper:
             snapshot = await self._parts.records.read(self._service.fqdn, self._type)
         except ProviderError as error:
             return self._trouble(error, "reading")
+        self._works("reading")
         self._report_members(snapshot.record_set)
         return snapshot
 
     def _trouble(self, error: ProviderError, doing: str) -> Trouble:
-        self._say(logging.WARNING, "provider-trouble", f"{doing} failed, nothing changed: {error}", error=str(error))
+        text = f"{doing} failed, nothing changed: {error}"
+        if self._troubles.setdefault(doing, Lasting(self._now())).is_news(text, self._now()):
+            self._say(logging.WARNING, "provider-trouble", text, error=str(error))
         return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+
+    def _works(self, doing: str) -> None:
+        """Ends a trouble, if there was one. Reading and writing are two: who may read may not be let write."""
+        if trouble := self._troubles.pop(doing, None):
+            seconds = round(self._now() - trouble.since, 1)
+            text = f"{doing} works again, {format_duration(seconds)} after it failed first"
+            self._say(logging.INFO, "provider-recovered", text, seconds=seconds)
 
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
         targets = [
@@ -224,8 +236,6 @@ class Keeper:
 
     def _decide(self, seen: Observation) -> Decision:
         decision = decide(self.state, seen, self._policy)
-        if self.state.troubles and not decision.state.troubles:
-            self._say(logging.INFO, "provider-recovered", "the provider answers again")
         self.state = decision.state
         self._report_refusals(decision.refusals)
         return decision
@@ -245,6 +255,8 @@ class Keeper:
             publication = await self._publisher.publish(snapshot, revise)
         except ProviderError as error:
             return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+        if publication.changed:
+            self._works("writing")
         done = edits if publication.changed else ()
         self._receipt = publication.receipt or self._receipt
         for action in done:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from dnslb.errors import ConfigurationError
+from dnslb.errors import ConfigurationError, DnslbError, PluginError, Problem, Refused
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
 from dnslb.hookspecs import (
     AddressSourceType,
@@ -21,6 +21,7 @@ from dnslb.interfaces import Service
 from dnslb.options import option
 from dnslb.records import MAX_TTL, Network
 from dnslb.registry import make
+from dnslb.text import one_line
 
 PLUGIN_KEYS: Mapping[str, type[Registration]] = {
     "record_manager": RecordManagerType,
@@ -112,19 +113,30 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A plugin that the configuration chose, with its options."""
+    """A plugin that the configuration chose, with its options.
+
+    `origin` is where it was chosen: a problem that only lacks its message.
+    """
 
     registration: Registration
     options: object
+    origin: Problem = field(default=Problem(""), compare=False)
 
     def make(self, service: Service) -> Any:
         """The object that does the work.
 
         Raises:
-            ConfigurationError, ProviderError: whatever keeps the factory from making it.
-            PluginBroken: the factory fails in another way, or makes something else.
+            ConfigurationError: it cannot be made from these options, or the factory is broken.
+            Unavailable: the factory could not reach what it needs.
         """
-        return make(self.registration, self.options, service)
+        try:
+            return make(self.registration, self.options, service)
+        except (PluginError, Refused, ConfigurationError) as error:
+            raise self.refused(error) from error
+
+    def refused(self, error: DnslbError) -> ConfigurationError:
+        """An error that somebody has to mend, told with the place where the plugin was chosen."""
+        return ConfigurationError([replace(self.origin, message=one_line(error), cause=error)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from dnslb.decision import (
     State,
     Trouble,
     Why,
+    block_name,
     decide,
     revised,
 )
@@ -74,6 +75,7 @@ class Keeper:
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
         self._complaints: dict[str, str] = {}
         self._snapshot: Snapshot | None = None
+        self._block_record: RecordSet | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps the record set true until `stop` is set, and leaves it then."""
@@ -122,8 +124,10 @@ class Keeper:
         probes = await self._probe(look.probe)
         return Observation(
             now=_now(),
+            wall=time.time(),
             own=self._own_address(),
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
+            block_record=self._block_record,
             trouble=reading if isinstance(reading, Trouble) else None,
             probes=probes,
             probed_at=started,
@@ -142,10 +146,14 @@ class Keeper:
         return own
 
     async def _read(self, look: Look) -> Snapshot | Trouble | None:
+        self._block_record = None
         if not look.read:
             return None
+        fqdn, records = self._service.fqdn, self._parts.records
         try:
-            snapshot = await self._parts.records.read(self._service.fqdn, self._type)
+            snapshot = await records.read(fqdn, self._type)
+            if look.lease:
+                self._block_record = (await records.read(block_name(fqdn), RecordType.TXT)).record_set
         except ProviderError as error:
             return self._trouble(error, "reading")
         self._report_members(snapshot.record_set)
@@ -198,7 +206,8 @@ class Keeper:
         def revise(current: Snapshot) -> RecordSet | None:
             nonlocal edits
             if current is not snapshot:  # somebody else was faster: decide anew on what they left
-                edits = self._decide(self._after(record_set=current.record_set, stopping=stopping)).edits
+                after = self._after(record_set=current.record_set, block_record=self._block_record, stopping=stopping)
+                edits = self._decide(after).edits
             return revised(current.record_set, edits, self._policy) if edits else None
 
         try:
@@ -228,6 +237,7 @@ class Keeper:
         self,
         *,
         record_set: RecordSet | None = None,
+        block_record: RecordSet | None = None,
         trouble: Trouble | None = None,
         done: tuple[Action, ...] = (),
         failed: tuple[Action, ...] = (),
@@ -236,8 +246,10 @@ class Keeper:
         """What is to be seen right after something was tried."""
         return Observation(
             now=_now(),
+            wall=time.time(),
             own=self.state.own,
             record_set=record_set,
+            block_record=block_record,
             trouble=trouble,
             done=done,
             failed=failed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dnslb.decision.leases import watched
 from dnslb.decision.model import (
     MOST_EVICTIONS,
     Destroy,
@@ -26,6 +27,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _own_address(state, seen)
     state = _deeds(state, seen, policy)
     state = _record_set(state, seen, policy)
+    state = _lease(state, seen)
     state = _probes(state, seen, policy)
     return _provider(state, seen, policy)
 
@@ -96,6 +98,12 @@ def _membership(state: State, seen: Observation, policy: Policy) -> State:
         evictions=min(state.evictions + 1, MOST_EVICTIONS),
         not_before=seen.now + pause,
     )
+
+
+def _lease(state: State, seen: Observation) -> State:
+    if seen.block_record is None:
+        return state
+    return replace(state, lease=watched(state.lease, seen.block_record, seen.now))
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:

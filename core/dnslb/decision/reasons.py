@@ -19,6 +19,7 @@ class Why(enum.Enum):
     JOIN = "passed {passed} self-checks in a row"
     NOT_READY = "is not registered: it fails its self-check: {detail}"
     BACK_OFF = "was removed by others; comes back in {seconds:.0f} s"
+    BLOCKED = "is not registered: {holder} blocks it, for {seconds:.0f} s unless renewed"
     SELF_DOWN = "failed {failures} self-checks over {seconds:.1f} s: {detail}"
     SELF_DOWN_STAYS = "fails its self-check ({detail}), but {healthy} of {others} other members answer me: it stays"
     MOVED = "is no longer the address of this host, which is {own} now"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from dnslb.decision import block_name
 from dnslb.errors import ConfigurationError
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
 from dnslb.hookspecs import DestroyerType, ProbeType, RecordManagerType, RegionFilterType, Registration
 from dnslb.interfaces import Service
 from dnslb.options import option
-from dnslb.records import MAX_TTL, Network
+from dnslb.records import MAX_TTL, Network, normalise_name
 from dnslb.registry import make
 
 PLUGIN_KEYS: Mapping[str, type[Registration]] = {
@@ -88,6 +89,10 @@ class ServiceOptions:
     preserve: bool = option(False, help="never destroy instances")
 
     def __post_init__(self) -> None:
+        try:
+            normalise_name(block_name(self.fqdn))
+        except ValueError as error:
+            raise ValueError(f"fqdn: there is no room for the name of its block record: {error}") from error
         if self.maximum_failures < self.minimum_failures:
             raise ValueError(
                 f"maximum_failures ({self.maximum_failures}) is less than minimum_failures ({self.minimum_failures})"

@@ -26,6 +26,7 @@ from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address, RecordSet, RecordType
 
 HEALTHY = ProbeResult(Verdict.HEALTHY)
+WALL = 1_767_322_800.0  # 2026-01-02T03:00:00Z, the time of day at the beginning of each world
 REFUSED = ProbeResult(Verdict.FAILED, "connection refused")
 
 
@@ -65,6 +66,9 @@ class World:
         self.down: set[Address] = set()
         self.cannot_ask: set[Address] = set()
         self.provider_down = False
+        self.block_record = RecordSet("_blocked.www.example.test", RecordType.TXT)
+        self.block_record_down = False
+        self.wall_offset: Callable[[Address], float] = lambda _: 0.0
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
         self.deeds: list[Deed] = []
@@ -72,6 +76,7 @@ class World:
         self.destroyer_works = True
         self.looks: list[tuple[float, Address, Look]] = []
         self.reads = 0
+        self.lease_reads = 0
         self.probes = 0
 
     def start(self, *addresses: Address) -> None:
@@ -125,13 +130,16 @@ class World:
         looked = agent.look
         self.looks.append((self.now, own, looked))
         self.reads += looked.read
+        self.lease_reads += looked.lease
         self.probes += len(looked.probe)
         probes = {target: self._probe(own, target) for target in looked.probe}
+        unreadable = self.provider_down or (looked.lease and self.block_record_down)
         seen = self._observation(
             own,
             agent,
-            record_set=self.record_set if looked.read and not self.provider_down else None,
-            trouble=Trouble() if looked.read and self.provider_down else None,
+            record_set=self.record_set if looked.read and not unreadable else None,
+            block_record=self.block_record if looked.lease and not unreadable else None,
+            trouble=Trouble() if looked.read and unreadable else None,
             probes=probes,
             probed_at=self.now,
             local=frozenset(target for target in probes if self.region_of(target) == self.region_of(own)),
@@ -164,7 +172,8 @@ class World:
         return decision
 
     def _observation(self, own: Address, agent: Agent, **seen) -> Observation:
-        return Observation(now=self.now, own=own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
+        wall = WALL + self.now + self.wall_offset(own)
+        return Observation(self.now, wall, own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
 
     def _probe(self, own: Address, target: Address) -> ProbeResult:
         if own in self.cannot_ask:

@@ -27,6 +27,7 @@ from dnslb.decision import (
     Trouble,
     Why,
     attempts,
+    block_name,
     decide,
     revised,
 )
@@ -81,6 +82,7 @@ class Surroundings:
     """Time, chance and voice: what a simulator replaces."""
 
     now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: random.Random = field(default_factory=random.Random)
     say: Callable[..., None] = say
@@ -105,13 +107,15 @@ class Keeper:
         self._parts = parts
         self._own = own
         around = surroundings or Surroundings()
-        self._now, self._sleep, self._chance, self._voice = around.now, around.sleep, around.chance, around.say
+        self._now, self._wall, self._sleep = around.now, around.wall, around.sleep
+        self._chance, self._voice = around.chance, around.say
         self._publisher = Publisher(parts.records, self._chance, self._sleep)
         self._receipt: Receipt | None = None
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
         self._complaints: dict[str, str] = {}
         self._troubles: dict[str, Lasting] = {}
         self._snapshot: Snapshot | None = None
+        self._block_record: RecordSet | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps the record set true until `stop` is set, and leaves it then."""
@@ -160,8 +164,10 @@ class Keeper:
         probes = await self._probe(look.probe)
         return Observation(
             now=self._now(),
+            wall=self._wall(),
             own=self._own_address(),
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
+            block_record=self._block_record,
             trouble=reading if isinstance(reading, Trouble) else None,
             probes=probes,
             probed_at=started,
@@ -180,10 +186,14 @@ class Keeper:
         return own
 
     async def _read(self, look: Look) -> Snapshot | Trouble | None:
+        self._block_record = None
         if not look.read:
             return None
+        fqdn, records = self._service.fqdn, self._parts.records
         try:
-            snapshot = await self._parts.records.read(self._service.fqdn, self._type)
+            snapshot = await records.read(fqdn, self._type)
+            if look.lease:
+                self._block_record = (await records.read(block_name(fqdn), RecordType.TXT)).record_set
         except ProviderError as error:
             return self._trouble(error, "reading")
         self._works("reading")
@@ -248,7 +258,8 @@ class Keeper:
         def revise(current: Snapshot) -> RecordSet | None:
             nonlocal edits
             if current is not snapshot:  # somebody else was faster: decide anew on what they left
-                edits = self._decide(self._after(record_set=current.record_set, stopping=stopping)).edits
+                after = self._after(record_set=current.record_set, block_record=self._block_record, stopping=stopping)
+                edits = self._decide(after).edits
             return revised(current.record_set, edits, self._policy) if edits else None
 
         try:
@@ -280,6 +291,7 @@ class Keeper:
         self,
         *,
         record_set: RecordSet | None = None,
+        block_record: RecordSet | None = None,
         trouble: Trouble | None = None,
         done: tuple[Action, ...] = (),
         failed: tuple[Action, ...] = (),
@@ -288,8 +300,10 @@ class Keeper:
         """What is to be seen right after something was tried."""
         return Observation(
             now=self._now(),
+            wall=self._wall(),
             own=self.state.own,
             record_set=record_set,
+            block_record=block_record,
             trouble=trouble,
             done=done,
             failed=failed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from dnslb.decision import block_name
 from dnslb.errors import ConfigurationError, DnslbError, PluginError, Problem, Refused
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
 from dnslb.hookspecs import (
@@ -19,7 +20,7 @@ from dnslb.hookspecs import (
 )
 from dnslb.interfaces import Service
 from dnslb.options import option
-from dnslb.records import MAX_TTL, Network
+from dnslb.records import MAX_TTL, Network, normalise_name
 from dnslb.registry import make
 from dnslb.text import one_line
 
@@ -103,6 +104,10 @@ class ServiceOptions:
     preserve: bool = option(False, help="never destroy instances")
 
     def __post_init__(self) -> None:
+        try:
+            normalise_name(block_name(self.fqdn))
+        except ValueError as error:
+            raise ValueError(f"fqdn: there is no room for the name of its block record: {error}") from error
         if self.maximum_failures < self.minimum_failures:
             raise ValueError(
                 f"maximum_failures ({self.maximum_failures}) is less than minimum_failures ({self.minimum_failures})"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from dnslb.decision.leases import holder, holds
 from dnslb.decision.model import (
     NEVER,
     Action,
@@ -49,8 +50,10 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
     stale = _stale_evidence(state, seen, policy, wanted)
-    if wanted and (seen.record_set is None or stale):
-        return Decision(state, (), refusals, Look(_confirm_at(state, seen, policy, stale), read=True, probe=stale))
+    registering = any(isinstance(action, Register) for action in wanted)
+    if wanted and (seen.record_set is None or stale or (registering and seen.block_record is None)):
+        at = _confirm_at(state, seen, policy, stale, lease=registering)
+        return Decision(state, (), refusals, Look(at, read=True, probe=stale, lease=registering))
     return Decision(state, wanted, refusals, _next_look(state, seen, policy))
 
 
@@ -77,12 +80,23 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
         if seen.now < state.not_before:
             yield Reason.of(Why.BACK_OFF, state.own, seconds=state.not_before - seen.now)
             return
+        if state.lease and (seconds := _blocked_for(state, seen)):
+            yield Reason.of(Why.BLOCKED, state.own, holder=holder(state.lease), seconds=seconds)
+            return
         yield Register(state.own, Reason.of(Why.JOIN, state.own, passed=health.passed))
         yield from _former(state)
     elif registered:
         yield from _former(state)
     elif health.detail:
         yield Reason.of(Why.NOT_READY, state.own, detail=health.detail)
+
+
+def _blocked_for(state: State, seen: Observation) -> float:
+    """For how many seconds more the own address is to stay out, as far as the block record was read; 0 if it is not."""
+    if state.lease is None or state.own is None:
+        return 0.0
+    hold = holds(state.lease, seen.now, seen.wall)
+    return hold.blocked_until - seen.now if hold.blocks(state.own, seen.now) else 0.0
 
 
 def _former(state: State) -> Ruling:
@@ -251,11 +265,11 @@ def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, 
     return at >= oldest or (address in seen.probes and at >= seen.probed_at)
 
 
-def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> float:
+def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address], *, lease: bool) -> float:
     """At once, unless the provider has to be spared, or the same was just tried and led to nothing."""
     if state.troubles:
         return max(seen.now, state.next_read)
-    if seen.record_set is not None and stale <= seen.probes.keys():
+    if seen.record_set is not None and stale <= seen.probes.keys() and not (lease and seen.block_record is None):
         return seen.now + policy.probe_interval
     return seen.now
 
@@ -266,11 +280,15 @@ def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
     verdict = _verdict_at(state, seen, policy)
     rechecks = _rechecks(state, seen, policy)
     allowed_back = [state.not_before] if state.not_before > seen.now else []
+    blocked_for = _blocked_for(state, seen) if state.own not in state.members else 0.0
+    if blocked_for:
+        allowed_back.append(seen.now + max(blocked_for, policy.recheck_interval))
     at = max(seen.now, min(state.next_read, state.next_probe, verdict, *rechecks.values(), *allowed_back))
     if at >= verdict:
         return Look(at, read=True, probe=jury(state, policy) | state.left.keys())
-    if at >= state.next_read or at >= state.next_probe:
-        return Look(at, at >= state.next_read, watched(state, policy))
+    read = at >= state.next_read
+    if read or at >= state.next_probe:
+        return Look(at, read, watched(state, policy), lease=read and blocked_for > 0)
     return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from dnslb.decision.leases import LeaseView
 from dnslb.decision.reasons import Reason
 from dnslb.interfaces import ProbeResult
 from dnslb.records import Address, Network, RecordSet
@@ -181,6 +182,7 @@ class State:
         last_slow: when a member was last removed for having failed too long.
         doubted: whom this agent removed so while nobody answered it; none once somebody does.
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
+        lease: the block record as last read, None before the first reading.
         troubles: failures of the provider in a row.
         next_read, next_probe: when these are due.
     """
@@ -206,6 +208,7 @@ class State:
     last_slow: float = -NEVER
     doubted: frozenset[Address] = frozenset()
     refuted: bool = False
+    lease: LeaseView | None = None
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
@@ -279,8 +282,10 @@ class Observation:
 
     Attributes:
         now: the time.
+        wall: the time of day in seconds since 1970, which the block record is judged by; no other rule looks at it.
         own: the own address of this family as it is now, None where there is none.
         record_set: what was read just now (or written, which is the same); None where nothing was.
+        block_record: the block record of the service, if that was read for this; None where it was not.
         trouble: the provider could not be read or written.
         probes: what was probed just now, and `probed_at` when that began.
         local: those of `probes` that are in the own region; all of them where there are no regions.
@@ -291,8 +296,10 @@ class Observation:
     """
 
     now: float
+    wall: float = 0.0
     own: Address | None = None
     record_set: RecordSet | None = None
+    block_record: RecordSet | None = None
     trouble: Trouble | None = None
     probes: Mapping[Address, ProbeResult] = field(default_factory=dict)
     probed_at: float = -NEVER
@@ -305,11 +312,15 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The next observation: when to make it, whether to read the record set, and whom to probe."""
+    """The next observation: when to make it, whether to read the record set, and whom to probe.
+
+    `lease` asks for the block record too; it comes with `read` only, and where one cannot be read, neither was.
+    """
 
     at: float
     read: bool = False
     probe: frozenset[Address] = frozenset()
+    lease: bool = False
 
 
 @dataclass(frozen=True, slots=True)

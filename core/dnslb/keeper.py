@@ -147,13 +147,15 @@ class Keeper:
         try:
             snapshot = await self._parts.records.read(self._service.fqdn, self._type)
         except ProviderError as error:
-            return self._trouble(error, "reading")
+            return self._trouble(error)
         self._report_members(snapshot.record_set)
         return snapshot
 
-    def _trouble(self, error: ProviderError, doing: str) -> Trouble:
+    def _trouble(self, error: ProviderError, *, writing: bool = False) -> Trouble:
+        doing = "writing" if writing else "reading"
         self._say(logging.WARNING, "provider-trouble", f"{doing} failed, nothing changed: {error}", error=str(error))
-        return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+        pause = error.retry_after if isinstance(error, Throttled) else None
+        return Trouble(isinstance(error, Throttled), pause, writing)
 
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
         targets = [Target(address, self._service.port) for address in sorted(addresses, key=int)]
@@ -184,7 +186,7 @@ class Keeper:
 
     def _decide(self, seen: Observation) -> Decision:
         decision = decide(self.state, seen, self._policy)
-        if self.state.troubles and not decision.state.troubles:
+        if self.state.troubled and not decision.state.troubled:
             self._say(logging.INFO, "provider-recovered", "the provider answers again")
         self.state = decision.state
         self._report_refusals(decision.refusals)
@@ -204,7 +206,7 @@ class Keeper:
         try:
             publication = await self._publisher.publish(snapshot, revise)
         except ProviderError as error:
-            return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+            return self._decide(self._after(trouble=self._trouble(error, writing=True), stopping=stopping))
         done = edits if publication.changed else ()
         self._receipt = publication.receipt or self._receipt
         for action in done:

@@ -2,8 +2,8 @@
 
     uv run nox -s bench -- tests/bench/bench_throttling.py
 
-On the doubles of the clouds, `check_interval: 5s`, all at once. A member is killed, service and agent, as the throttling
-begins; so from then on four agents are left to ask, and all of them want to write.
+On the doubles of the clouds, `check_interval: 5s`, all at once. A member is killed, service and agent, as the
+throttling begins; so from then on four agents are left to ask, and all of them want to write.
 """
 
 import sys

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dnslb.decision.model import (
     Action,
@@ -47,10 +48,22 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     ]
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
+    state, wanted = _writable(state, seen, wanted)
     stale = _stale_evidence(state, seen, policy, wanted)
     if wanted and (seen.record_set is None or stale):
         return Decision(state, (), refusals, Look(_confirm_at(state, seen, policy, stale), read=True, probe=stale))
     return Decision(state, wanted, refusals, _next_look(state, seen, policy))
+
+
+def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
+    """What of it may be done now: after a write that failed, the record set is left alone for a while.
+
+    Where there is nothing to write any more, it is forgotten that it failed.
+    """
+    destructions = tuple(action for action in wanted if isinstance(action, Destroy))
+    if seen.record_set is not None and len(destructions) == len(wanted):
+        state = replace(state, write_troubles=0)
+    return state, wanted if seen.now >= state.next_write else destructions
 
 
 def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
@@ -245,8 +258,8 @@ def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
         for address in everybody
         if (at := _recheck_at(_health(state, address), seen.now, policy, address == state.own)) is not None
     }
-    allowed_back = [state.not_before] if state.not_before > seen.now else []
-    at = max(seen.now, min(state.next_read, state.next_probe, *rechecks.values(), *allowed_back))
+    allowed = [at for at in (state.not_before, state.next_write) if at > seen.now]
+    at = max(seen.now, min(state.next_read, state.next_probe, *rechecks.values(), *allowed))
     read = at >= state.next_read
     if read or at >= state.next_probe:
         return Look(at, read, everybody)

@@ -16,6 +16,9 @@ NEVER = math.inf
 MOST_EVICTIONS = 4
 """The pause before coming back grows to 2^4 intervals and no further."""
 
+LEAVING_PAUSE = 5.0
+"""Seconds that an agent which leaves waits at most after a write that failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -140,8 +143,10 @@ class State:
         last_slow: when a member was last removed for having failed too long.
         doubted: whom this agent removed so while nobody answered it; none once somebody does.
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
-        troubles: failures of the provider in a row.
+        troubles: readings in a row that failed.
         next_read, next_probe: when these are due.
+        write_troubles: writes in a row that failed, while there was something to write.
+        next_write: when the record set may be written again.
     """
 
     own: Address | None = None
@@ -161,6 +166,13 @@ class State:
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
+    write_troubles: int = 0
+    next_write: float = -NEVER
+
+    @property
+    def troubled(self) -> bool:
+        """Whether the provider failed when it was last asked to do something."""
+        return bool(self.troubles or self.write_troubles)
 
     @property
     def members(self) -> frozenset[Address]:
@@ -175,10 +187,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The provider could not be read or written. `retry_after` is the pause that it asked for."""
+    """The provider could not be read, or not be written. `retry_after` is the pause that it asked for."""
 
     throttled: bool = False
     retry_after: float | None = None
+    writing: bool = False
 
 
 # -- actions -----------------------------------------------------------------------------------------------

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from providers import NAME, Provider, azure, clouddns, route53
-
 from dnslb.testing.ministack import MiniStack
 
 from agents import Cluster, Watch, running, wait_until
+from providers import NAME, Provider, azure, clouddns, route53
 
 SIZE = 5
 SETTLE = 10.0

@@ -1,8 +1,10 @@
 """What is built is what is meant: wheels and source distributions, and what installing them brings."""
 
+import functools
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import tarfile
 import tomllib
@@ -36,6 +38,7 @@ def dist(tmp_path_factory):
 def install(dist, tmp_path_factory):
     """Installs what was built into an environment of its own, and hands back where its programs are."""
 
+    @functools.cache  # each once, for all tests
     def into_an_empty_environment(requirement: str) -> Path:
         environment = tmp_path_factory.mktemp("environment")
         run("uv", "venv", "--quiet", environment)
@@ -101,6 +104,19 @@ def test_an_extra_brings_its_plugin(install, plugin):
     rows = [line.split() for line in run(programs / "dnslb", "plugins").splitlines()]
     assert [name, plugin, VERSION, plugin.replace("-", "_")] in rows
     assert run(programs / "dnslb", "plugins", name)
+
+
+def test_one_cloud_brings_nothing_of_the_others_and_tells_how_they_are_installed(install, tmp_path):
+    programs = install(f"dnslb[route53]=={VERSION}")
+    foreign = [name for name in installed(programs) if re.match(r"google|azure|msal|grpc", name)]
+    assert foreign == []
+    file = tmp_path / "dnslb.yml"
+    file.write_text("fqdn: www.example.com\ntcp_port: 443\nrecord_manager: {plugin: clouddns}\n", encoding="utf-8")
+    command = [programs / "dnslb", "check", file]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 2
+    (line,) = checked.stderr.splitlines()
+    assert line.endswith("the plugin 'clouddns' is not installed; install it: pip install 'dnslb[clouddns]'")
 
 
 def test_the_tests_run_on_what_they_are_meant_for():

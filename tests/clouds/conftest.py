@@ -1,16 +1,13 @@
 """The doubles of AWS that the clusters of this folder run on."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from dnslb.testing.ministack import MiniStack
 
-MOTO = Path(__file__).parents[2] / "plugins" / "dnslb-ec2" / "tests" / "moto_double.py"
+from instances import moto
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +22,5 @@ def ministack() -> Iterator[MiniStack]:
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    with subprocess.Popen([sys.executable, str(MOTO)], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.terminate()
+    with moto() as url:
+        yield url

@@ -6,42 +6,14 @@ from typing import Any
 import pytest
 
 from agents import Agent, Cluster, Watch, running, wait_until
-from providers import AWS_ENVIRONMENT, NAME, REGION, Provider, aws_client, route53
+from instances import Account
+from providers import AWS_ENVIRONMENT, NAME, Provider, route53
 
 pytestmark = [pytest.mark.minutes, pytest.mark.timeout(400)]
 
 SIZE = 5
-AMI = "ami-12c6146b"  # one that moto knows
 DESTROY_LIMIT = 200.0
 """Seconds: 24 intervals after the removal, at `check_interval: 5s`, and what a busy machine takes."""
-
-
-class Account:
-    """An account of EC2 whose instances have addresses of the loopback network, so that agents can be on them."""
-
-    def __init__(self, url: str):
-        self.url = url
-        self._ec2 = aws_client("ec2", url)
-        vpc = self._ec2.create_vpc(CidrBlock="127.0.0.0/16")["Vpc"]["VpcId"]
-        self._subnet = self._ec2.create_subnet(VpcId=vpc, CidrBlock="127.0.1.0/24")["Subnet"]["SubnetId"]
-        self._instances: dict[str, str] = {}
-
-    @property
-    def configuration(self) -> str:
-        where = f"plugin: ec2, region: {REGION}, endpoint_url: '{self.url}', tags: {{cluster: www}}"
-        return f"region_filter: {{{where}}}\ndestroyer: {{{where}}}\n"
-
-    def launch(self, address: str) -> None:
-        tags = [{"ResourceType": "instance", "Tags": [{"Key": "cluster", "Value": "www"}]}]
-        chosen = {"SubnetId": self._subnet, "PrivateIpAddress": address, "TagSpecifications": tags}
-        launched = self._ec2.run_instances(ImageId=AMI, MinCount=1, MaxCount=1, **chosen)
-        self._instances[address] = launched["Instances"][0]["InstanceId"]
-
-    def states(self) -> dict[str, str]:
-        """The state of each instance, by the address that it was launched with."""
-        found = self._ec2.describe_instances(InstanceIds=[*self._instances.values()])["Reservations"]
-        states = {each["InstanceId"]: each["State"]["Name"] for page in found for each in page["Instances"]}
-        return {address: states[instance] for address, instance in self._instances.items()}
 
 
 @pytest.fixture

@@ -28,9 +28,11 @@ def test_nobody_leaves_or_joins_while_it_throttles_and_then_the_dead_member_alon
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_it_is_asked_no_more_often_while_it_throttles_nor_afterwards(courses, name):
+def test_no_storm_of_requests_while_it_throttles_nor_afterwards(courses, name):
     course = courses[name]
     print(f"{name}: {len(course.before)}, {len(course.during)}, {len(course.after)} requests in 20 s each")
     assert 10 <= len(course.before) <= 30, "five agents, every 5 s"
-    assert 4 <= len(course.during) <= 1.5 * len(course.before)
+    # Four are left. Where only writes are throttled, each goes on reading, and tries to write three times at most, each
+    # after another reading. Were the SDK to try again by itself, it would be several times as many.
+    assert 4 <= len(course.during) <= 3 * len(course.before)
     assert len(course.after) <= 2 * len(course.before), "and what it takes to remove the dead one"

@@ -113,6 +113,15 @@ async def test_provider_errors_are_survived(zone, hosts, error):
         await eventually(lambda: members(zone) == {hosts[0].address})
 
 
+async def test_a_reading_in_between_does_not_make_it_forget_that_it_could_not_write(zone, hosts, caplog):
+    caplog.set_level(logging.INFO, "dnslb")
+    zone.fail_commits(Unavailable("read only"), times=2)
+    async with balancer(zone, hosts[0]) as one:
+        await eventually(lambda: one.registered)
+    said = [record.dnslb["event"] for record in caplog.records if record.dnslb["event"].startswith("provider-")]
+    assert said == ["provider-trouble", "provider-trouble", "provider-recovered"]
+
+
 async def test_a_lost_reply_is_found_out_and_not_written_again(zone, hosts):
     zone.fail_commits(OutcomeUnknown("the reply was lost"), applied=True)
     async with balancer(zone, hosts[0]) as one:

@@ -38,7 +38,6 @@ def dist(tmp_path_factory):
 def install(dist, tmp_path_factory):
     """Installs what was built into an environment of its own, and hands back where its programs are."""
 
-    @functools.cache  # each once, for all tests
     def into_an_empty_environment(requirement: str) -> Path:
         environment = tmp_path_factory.mktemp("environment")
         run("uv", "venv", "--quiet", environment)
@@ -46,7 +45,7 @@ def install(dist, tmp_path_factory):
         run(*installer, "--find-links", dist, requirement)
         return environment / "bin"
 
-    return into_an_empty_environment
+    return functools.cache(into_an_empty_environment)
 
 
 @pytest.fixture(scope="module")

@@ -355,6 +355,15 @@ def test_a_provider_that_takes_no_writes_is_asked_to_write_ever_more_rarely_and_
     assert world.run_until(world.is_without(A), 310) <= 310
 
 
+def test_a_write_that_failed_is_tried_again_as_soon_as_it_may_be():
+    world = cluster(5, probe_interval=60.0)
+    world.takes_writes = False
+    world.crash(A)
+    world.run_until(lambda: bool(world.refused_writes), 180)
+    [(at, own)] = world.refused_writes
+    assert at < world.agents[own].look.at <= at + 5 * 1.25
+
+
 def test_after_a_write_that_worked_the_next_failure_is_the_first_again():
     world = cluster(5)
     world.takes_writes = False

@@ -58,7 +58,7 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
 def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
     """What of it may be done now: after a write that failed, the record set is left alone for a while.
 
-    Where there is nothing to write any more, it is forgotten that it failed.
+    That it failed is forgotten once there is nothing to write any more: it is written now, by oneself or by others.
     """
     destructions = tuple(action for action in wanted if isinstance(action, Destroy))
     if seen.record_set is not None and len(destructions) == len(wanted):

@@ -7,7 +7,6 @@ from dataclasses import replace
 from dnslb.decision.model import (
     LEAVING_PAUSE,
     MOST_EVICTIONS,
-    NEVER,
     Destroy,
     Evict,
     EvictSlowly,
@@ -152,8 +151,6 @@ def _provider(state: State, seen: Observation, policy: Policy) -> State:
 
 def _writing(state: State, seen: Observation, policy: Policy) -> State:
     """When to write again. A reading that succeeds says nothing about that: some providers throttle writes alone."""
-    if any(not isinstance(action, Destroy) for action in seen.done):
-        state = replace(state, write_troubles=0, next_write=-NEVER)
     if seen.trouble is not None and seen.trouble.writing:
         pause = _pause(seen.trouble, state.write_troubles, policy) * (0.75 + seen.jitter / 2)
         state = replace(state, write_troubles=state.write_troubles + 1, next_write=seen.now + pause)

@@ -69,6 +69,8 @@ class World:
         self.block_record = RecordSet("_blocked.www.example.test", RecordType.TXT)
         self.block_record_down = False
         self.wall_offset: Callable[[Address], float] = lambda _: 0.0
+        self.takes_writes = True
+        self.refused_writes: list[tuple[float, Address]] = []
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
         self.deeds: list[Deed] = []
@@ -147,6 +149,11 @@ class World:
         decision = self._decide(own, agent, seen)
         if decision.edits:
             assert seen.record_set is not None, "nothing may be done on an old view"
+            if not self.takes_writes:
+                self.refused_writes.append((self.now, own))
+                trouble = Trouble(throttled=True, writing=True)
+                agent.look = self._decide(own, agent, self._observation(own, agent, trouble=trouble)).look
+                return
             self.record_set = revised(self.record_set, decision.edits, self.policy)
             self.deeds += [Deed(self.now, own, action, len(self.members)) for action in decision.edits]
             after = self._observation(own, agent, record_set=self.record_set, done=decision.edits)

@@ -195,16 +195,18 @@ class Keeper:
             if look.lease:
                 self._block_record = (await records.read(block_name(fqdn), RecordType.TXT)).record_set
         except ProviderError as error:
-            return self._trouble(error, "reading")
+            return self._trouble(error)
         self._works("reading")
         self._report_members(snapshot.record_set)
         return snapshot
 
-    def _trouble(self, error: ProviderError, doing: str) -> Trouble:
+    def _trouble(self, error: ProviderError, *, writing: bool = False) -> Trouble:
+        doing = "writing" if writing else "reading"
         text = f"{doing} failed, nothing changed: {error}"
         if self._troubles.setdefault(doing, Lasting(self._now())).is_news(text, self._now()):
             self._say(logging.WARNING, "provider-trouble", text, error=str(error))
-        return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+        pause = error.retry_after if isinstance(error, Throttled) else None
+        return Trouble(isinstance(error, Throttled), pause, writing)
 
     def _works(self, doing: str) -> None:
         """Ends a trouble, if there was one. Reading and writing are two: who may read may not be let write."""
@@ -265,7 +267,7 @@ class Keeper:
         try:
             publication = await self._publisher.publish(snapshot, revise)
         except ProviderError as error:
-            return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+            return self._decide(self._after(trouble=self._trouble(error, writing=True), stopping=stopping))
         if publication.changed:
             self._works("writing")
         done = edits if publication.changed else ()

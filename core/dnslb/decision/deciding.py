@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dnslb.decision.leases import holder, holds
 from dnslb.decision.model import (
@@ -49,12 +50,24 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     ]
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
+    state, wanted = _writable(state, seen, wanted)
     stale = _stale_evidence(state, seen, policy, wanted)
     registering = any(isinstance(action, Register) for action in wanted)
     if wanted and (seen.record_set is None or stale or (registering and seen.block_record is None)):
         at = _confirm_at(state, seen, policy, stale, lease=registering)
         return Decision(state, (), refusals, Look(at, read=True, probe=stale, lease=registering))
     return Decision(state, wanted, refusals, _next_look(state, seen, policy))
+
+
+def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
+    """What of it may be done now: after a write that failed, the record set is left alone for a while.
+
+    That it failed is forgotten once there is nothing to write any more: it is written now, by oneself or by others.
+    """
+    destructions = tuple(action for action in wanted if isinstance(action, Destroy))
+    if seen.record_set is not None and len(destructions) == len(wanted):
+        state = replace(state, write_troubles=0)
+    return state, wanted if seen.now >= state.next_write else destructions
 
 
 def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
@@ -279,11 +292,11 @@ def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
         return Look(seen.now + policy.probe_interval)
     verdict = _verdict_at(state, seen, policy)
     rechecks = _rechecks(state, seen, policy)
-    allowed_back = [state.not_before] if state.not_before > seen.now else []
+    allowed = [at for at in (state.not_before, state.next_write) if at > seen.now]
     blocked_for = _blocked_for(state, seen) if state.own not in state.members else 0.0
     if blocked_for:
-        allowed_back.append(seen.now + max(blocked_for, policy.recheck_interval))
-    at = max(seen.now, min(state.next_read, state.next_probe, verdict, *rechecks.values(), *allowed_back))
+        allowed.append(seen.now + max(blocked_for, policy.recheck_interval))
+    at = max(seen.now, min(state.next_read, state.next_probe, verdict, *rechecks.values(), *allowed))
     if at >= verdict:
         return Look(at, read=True, probe=jury(state, policy) | state.left.keys())
     read = at >= state.next_read

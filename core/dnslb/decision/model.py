@@ -23,6 +23,9 @@ MOST_OBJECTIONS = 3
 MOST_WAVES = 5
 """After 1, 4, 16, 64 and 256 removals without an objection, there is nothing left to be careful about."""
 
+LEAVING_PAUSE = 5.0
+"""Seconds that an agent which leaves waits at most after a write that failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -183,8 +186,10 @@ class State:
         doubted: whom this agent removed so while nobody answered it; none once somebody does.
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
         lease: the block record as last read, None before the first reading.
-        troubles: failures of the provider in a row.
+        troubles: readings in a row that failed.
         next_read, next_probe: when these are due.
+        write_troubles: writes in a row that failed, while there was something to write.
+        next_write: when the record set may be written again.
     """
 
     own: Address | None = None
@@ -212,6 +217,8 @@ class State:
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
+    write_troubles: int = 0
+    next_write: float = -NEVER
 
     @property
     def members(self) -> frozenset[Address]:
@@ -226,10 +233,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The provider could not be read or written. `retry_after` is the pause that it asked for."""
+    """The provider could not be read, or not be written. `retry_after` is the pause that it asked for."""
 
     throttled: bool = False
     retry_after: float | None = None
+    writing: bool = False
 
 
 # -- actions -----------------------------------------------------------------------------------------------

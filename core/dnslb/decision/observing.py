@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dnslb.decision.leases import watched
 from dnslb.decision.model import (
+    LEAVING_PAUSE,
     MOST_EVICTIONS,
     MOST_OBJECTIONS,
     MOST_WAVES,
@@ -212,10 +213,20 @@ def _after(health: Health, result: ProbeResult, at: float, local: bool) -> Healt
 
 
 def _provider(state: State, seen: Observation, policy: Policy) -> State:
-    if seen.trouble is None:
+    state = _writing(state, seen, policy)
+    if seen.trouble is None or seen.trouble.writing:
         return state
     pause = _pause(seen.trouble, state.troubles, policy) * (0.75 + seen.jitter / 2)
     return replace(state, troubles=state.troubles + 1, next_read=seen.now + pause)
+
+
+def _writing(state: State, seen: Observation, policy: Policy) -> State:
+    """When to write again. A reading that succeeds says nothing about that: some providers throttle writes alone."""
+    if seen.trouble is not None and seen.trouble.writing:
+        pause = _pause(seen.trouble, state.write_troubles, policy) * (0.75 + seen.jitter / 2)
+        state = replace(state, write_troubles=state.write_troubles + 1, next_write=seen.now + pause)
+    # Who leaves has not the time to wait for long, and asks no more soon.
+    return replace(state, next_write=min(state.next_write, seen.now + LEAVING_PAUSE)) if seen.stopping else state
 
 
 def _pause(trouble: Trouble, troubles: int, policy: Policy) -> float:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnslb.decision import Destroy, Evict, EvictSlowly, Register, Withdraw
+from dnslb.decision.hints import longest_unread
 
 from world import World, address, policy
 
@@ -24,6 +25,9 @@ faults = st.one_of(
     st.tuples(st.just("healed"), st.none()),
     st.tuples(st.just("provider down"), st.none()),
     st.tuples(st.just("provider up"), st.none()),
+    st.tuples(st.just("name servers behind"), st.floats(0, 1000)),
+    st.tuples(st.just("name servers silent"), st.none()),
+    st.tuples(st.just("name servers well"), st.none()),
 )
 histories = st.lists(st.tuples(faults, st.floats(0.1, 900)), max_size=25)
 
@@ -85,12 +89,19 @@ class WatchedWorld(World):
                 self.provider_down = True
             case "provider up":
                 self.provider_down = False
+            case "name servers behind":
+                self.name_servers_lag = lambda: subject
+            case "name servers silent":
+                self.name_servers_down = True
+            case "name servers well":
+                self.name_servers_down = False
+                self.name_servers_lag = lambda: 0.0
 
 
 @settings(max_examples=40, deadline=None)
-@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)))
-def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
-    world = WatchedWorld(policy(interval, destroys=True, max_failures=20), seed)
+@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)), st.booleans())
+def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size, hints):
+    world = WatchedWorld(policy(interval, destroys=True, max_failures=20, hints=hints), seed)
     world.start(*HOSTS[:size])
     world.run(3 * interval)
     for (fault, subject), pause in history:
@@ -99,9 +110,9 @@ def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
 
 
 @settings(max_examples=15, deadline=None)
-@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)))
-def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size):
-    world = WatchedWorld(policy(30.0), seed)
+@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)), st.booleans())
+def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size, hints):
+    world = WatchedWorld(policy(30.0, hints=hints), seed)
     world.start(*HOSTS[:size])
     world.run(90)
     for (fault, subject), pause in history:
@@ -110,12 +121,13 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
     world.down.clear()
     world.suffer("healed", None)
     world.suffer("provider up", None)
+    world.suffer("name servers well", None)
     world.run(60)
     for own in HOSTS[:size]:
         if own not in world.agents or world.agents[own].stopping:
             world.agents.pop(own, None)
             world.start(own)
-    world.run(30 * 25)
+    world.run(30 * 25 + hints * 1.25 * longest_unread(30))
     assert world.members >= set(HOSTS[:size])
     world.deeds.clear()
     world.run(3600)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
+from dnslb.decision.looking import confirm_at, confirming_look, next_look, stale_evidence
 from dnslb.decision.model import (
     Action,
     Decision,
@@ -18,7 +20,6 @@ from dnslb.decision.model import (
     Evict,
     EvictSlowly,
     Health,
-    Look,
     Observation,
     Policy,
     Register,
@@ -27,7 +28,7 @@ from dnslb.decision.model import (
 )
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import managed, targets
+from dnslb.decision.targets import managed
 from dnslb.records import Address, RecordSet
 
 Ruling = Iterator[Action | Reason]
@@ -47,10 +48,11 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     ]
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
-    stale = _stale_evidence(state, seen, policy, wanted)
+    stale = stale_evidence(state, seen, policy, wanted)
     if wanted and (seen.record_set is None or stale):
-        return Decision(state, (), refusals, Look(_confirm_at(state, seen, policy, stale), read=True, probe=stale))
-    return Decision(state, wanted, refusals, _next_look(state, seen, policy))
+        at = confirm_at(state, seen, policy, wanted, stale)
+        return Decision(replace(state, confirm_at=at), (), refusals, confirming_look(state, seen, policy, at, stale))
+    return Decision(replace(state, confirm_at=None), wanted, refusals, next_look(state, seen, policy))
 
 
 def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
@@ -92,10 +94,10 @@ def _former(state: State) -> Ruling:
 def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
     """The last one who answers stays in: an address that may be dead is better than no address.
 
-    Who has not been asked yet gives hope enough to ask (see `_stale_evidence`), and no more.
+    Who has not been asked yet gives hope enough to ask (see `stale_evidence`), and no more.
     """
     others = managed(state, policy)
-    hopeful = [address for address in others if not _health(state, address).failures]
+    hopeful = [address for address in others if not state.health_of(address).failures]
     if not hopeful:
         yield Reason.of(Why.STOP_STAYS, own, others=len(others))
         return
@@ -115,7 +117,7 @@ def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> R
 def _answering(state: State, policy: Policy) -> tuple[int, int]:
     """How many of the other members answered when last probed, and how many others there are."""
     others = managed(state, policy)
-    healthy = sum(state.health.get(address, Health()).passed > 0 for address in others)
+    healthy = sum(state.health_of(address).passed > 0 for address in others)
     return healthy, len(others)
 
 
@@ -124,22 +126,22 @@ def _answering(state: State, policy: Policy) -> tuple[int, int]:
 
 def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     others = managed(state, policy)
-    failing = [address for address in others if _health(state, address).failures]
+    failing = [address for address in others if state.health_of(address).failures]
     down = [
         address
         for address in failing
-        if _health(state, address).down(policy) and seen.now - state.joined[address] >= policy.least_stay
+        if state.health_of(address).down(policy) and _stayed(state, seen, policy, address)
     ]
     if not down or seen.stopping:
         return
-    down.sort(key=lambda address: (_health(state, address).failing_since, int(address)))
+    down.sort(key=lambda address: (state.health_of(address).failing_since, int(address)))
     if not _sure_of_oneself(state):
         yield from (Reason.of(Why.SELF_UNSURE, address, detail=_detail(state, address)) for address in down)
         return
     alone = len(others) > 1 and len(failing) == len(others)
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
     if overdue and _may_remove_slowly(state, seen, policy, alone=alone):
-        health = _health(state, overdue[0])
+        health = state.health_of(overdue[0])
         numbers = {"seconds": health.failing_for(seen.now), "limit": policy.max_failures, "detail": health.detail}
         yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
     elif alone:
@@ -147,6 +149,11 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
             yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(failing))
     else:
         yield from _evictions(state, policy, down, len(failing))
+
+
+def _stayed(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
+    """Whether it is in for long enough to be removed, as readings of the API say."""
+    return seen.now - state.joined.get(address, seen.now) >= policy.least_stay
 
 
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
@@ -160,7 +167,7 @@ def _evictions(state: State, policy: Policy, down: list[Address], failing: int) 
     floor = _floor(state)
     room = len(state.members) - floor
     for address in down:
-        health = _health(state, address)
+        health = state.health_of(address)
         if policy.regional and not health.local:
             yield Reason.of(Why.ELSEWHERE, address, detail=health.detail, limit=policy.max_failures)
         elif room <= 0:
@@ -177,7 +184,7 @@ def _sure_of_oneself(state: State) -> bool:
 
 
 def _overdue(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
-    return _health(state, address).failing_for(seen.now) > policy.max_failures * policy.interval
+    return state.health_of(address).failing_for(seen.now) > policy.max_failures * policy.interval
 
 
 def _floor(state: State) -> int:
@@ -194,80 +201,11 @@ def _removed_instances(state: State, seen: Observation, policy: Policy) -> Rulin
     if seen.now < state.destroy_not_before:
         return
     for address, removed_at in sorted(state.removed.items(), key=lambda item: (item[1], int(item[0]))):
-        health = _health(state, address)
+        health = state.health_of(address)
         if seen.now - removed_at >= policy.destroy_delay and health.failures and health.local:
             seconds = seen.now - removed_at
             reason = Reason.of(Why.STILL_DOWN, address, seconds=seconds, detail=health.detail)
             yield Destroy(address, reason)
-
-
-# -- when to look again ------------------------------------------------------------------------------------
-
-
-def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
-    """Whom to probe again before what is wanted may be done.
-
-    To judge anybody, oneself included, takes a fresh look at everybody: whether it is they or I rests on all of them.
-    """
-    if not wanted or state.own is None:
-        return frozenset()
-    judged = {action.address for action in wanted if isinstance(action, Evict | Destroy)}
-    leaving = any(isinstance(action, Withdraw) and action.address == state.own for action in wanted)
-    needed = targets(state, policy) if judged or leaving else frozenset({state.own})
-    if seen.record_set is None:
-        return needed
-    oldest = seen.now - policy.evidence_age
-    return frozenset(address for address in needed if not _is_fresh(state, seen, address, oldest, address in judged))
-
-
-def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, is_judged: bool) -> bool:
-    """Whether it was asked lately; of those who are judged, it takes an answer, or the lack of one."""
-    health = _health(state, address)
-    at = health.probed_at if is_judged else health.asked_at
-    return at >= oldest or (address in seen.probes and at >= seen.probed_at)
-
-
-def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> float:
-    """At once, unless the provider has to be spared, or the same was just tried and led to nothing."""
-    if state.troubles:
-        return max(seen.now, state.next_read)
-    if seen.record_set is not None and stale <= seen.probes.keys():
-        return seen.now + policy.probe_interval
-    return seen.now
-
-
-def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
-    if state.own is None:
-        return Look(seen.now + policy.probe_interval)
-    everybody = targets(state, policy)
-    rechecks = {
-        address: at
-        for address in everybody
-        if (at := _recheck_at(_health(state, address), seen.now, policy, address == state.own)) is not None
-    }
-    allowed_back = [state.not_before] if state.not_before > seen.now else []
-    at = max(seen.now, min(state.next_read, state.next_probe, *rechecks.values(), *allowed_back))
-    read = at >= state.next_read
-    if read or at >= state.next_probe:
-        return Look(at, read, everybody)
-    return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
-
-
-def _recheck_at(health: Health, now: float, policy: Policy, own: bool) -> float | None:
-    """When an address in doubt is probed again; None where the next round will do."""
-    in_doubt = bool(health.failures) and not health.down(policy)
-    rising = own and not health.failures and health.passed < policy.rise
-    if not (in_doubt or rising):
-        return None
-    soon = max(now, health.asked_at + policy.recheck_interval)
-    if health.failing_since is None or now >= health.failing_since + policy.blip:
-        return soon
-    # The probe that settles it falls on the first moment at which it can.
-    return min(soon, health.failing_since + policy.blip)
-
-
-def _health(state: State, address: Address) -> Health:
-    return state.health.get(address, Health())
 
 
 def _failures(health: Health) -> dict[str, object]:
@@ -276,4 +214,4 @@ def _failures(health: Health) -> dict[str, object]:
 
 
 def _detail(state: State, address: Address) -> str:
-    return _health(state, address).detail
+    return state.health_of(address).detail

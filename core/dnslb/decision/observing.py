@@ -26,6 +26,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _own_address(state, seen)
     state = _deeds(state, seen, policy)
     state = _record_set(state, seen, policy)
+    state = _hint(state, seen, policy)
     state = _probes(state, seen, policy)
     return _provider(state, seen, policy)
 
@@ -58,25 +59,55 @@ def _record_set(state: State, seen: Observation, policy: Policy) -> State:
     if seen.record_set is None:
         return state
     members = seen.record_set.addresses
-    recent = tuple(size for size in state.sizes if seen.now - size[0] <= policy.memory)
+    unbroken = seen.now - state.read_at <= policy.least_stay
     state = replace(
         state,
         record_set=seen.record_set,
-        joined={address: state.joined.get(address, seen.now) for address in members},
-        sizes=(*recent, (seen.now, len(members))),
+        read_at=seen.now,
+        joined=_joined(state, seen, members, unbroken=unbroken or not policy.hints),
+        sizes=_sizes(state, seen, policy, members),
         former=state.former & members,
-        removed=_still_gone(state, seen, policy, members),
+        removed=_still_gone(state, seen, members, unbroken=unbroken),
         refuted=state.refuted or bool(state.doubted & members),
         troubles=0,
         next_read=seen.now + policy.interval * (0.75 + seen.jitter / 2),
+        hints=state.hints.after_reading(members, state.members, seen.now, policy.interval, seen.jitter),
     )
     return _membership(state, seen, policy)
 
 
-def _still_gone(state: State, seen: Observation, policy: Policy, members: frozenset[Address]) -> dict[Address, float]:
+def _sizes(
+    state: State, seen: Observation, policy: Policy, members: frozenset[Address]
+) -> tuple[tuple[float, int], ...]:
+    recent = tuple(size for size in state.sizes if seen.now - size[0] <= policy.memory)
+    return (*recent, (seen.now, len(members)))
+
+
+def _joined(state: State, seen: Observation, members: frozenset[Address], *, unbroken: bool) -> dict[Address, float]:
+    """Since when each member is in: a gap between two readings may have hidden that it was out, and came back."""
+    return {address: state.joined.get(address, seen.now) if unbroken else seen.now for address in members}
+
+
+def _still_gone(
+    state: State, seen: Observation, members: frozenset[Address], *, unbroken: bool
+) -> dict[Address, float]:
     """Who is gone, and since when: a gap between two readings may have hidden that it came back."""
-    unbroken = bool(state.sizes) and seen.now - state.sizes[-1][0] <= policy.least_stay
     return {address: at if unbroken else seen.now for address, at in state.removed.items() if address not in members}
+
+
+def _hint(state: State, seen: Observation, policy: Policy) -> State:
+    """A hint says whom to probe, and may raise the floor. Who is in, or out, and since when, is not its to say."""
+    if seen.silent:
+        return replace(state, hints=state.hints.after_silence(seen.now, policy.interval, seen.jitter))
+    if seen.hint is None:
+        return state
+    members = seen.hint.addresses
+    return replace(
+        state,
+        record_set=seen.hint if state.hints.believed(seen.now) else state.record_set,
+        sizes=_sizes(state, seen, policy, members),
+        hints=state.hints.after_hint(members, state.members, seen.now, policy.interval, seen.jitter),
+    )
 
 
 def _membership(state: State, seen: Observation, policy: Policy) -> State:

@@ -19,7 +19,7 @@ from dnslb.calls import AsyncRecordManager
 from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter
-from dnslb.keeper import Keeper, Parts
+from dnslb.keeper import HintSource, Keeper, Parts
 from dnslb.log import say
 from dnslb.records import Address, RecordType
 from dnslb.settings import ServiceSettings
@@ -54,7 +54,14 @@ class LoadBalancer:
         if destroyer is None and settings.destroyer:
             destroyer = settings.destroyer.make(service)
         self._records = AsyncRecordManager(record_manager)
-        parts = Parts(self._records, probe or settings.probe.make(service), region_filter, destroyer)
+        self._hints = _hint_source(settings)
+        parts = Parts(
+            self._records,
+            probe or settings.probe.make(service),
+            hints=self._hints,
+            region_filter=region_filter,
+            destroyer=destroyer,
+        )
         own = OwnAddresses(settings.options.address)
         policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
@@ -75,7 +82,9 @@ class LoadBalancer:
         return any(keeper.state.own in keeper.state.members for keeper in self._keepers.values())
 
     async def verify(self) -> bool:
-        """Finds the own address and reads the record sets; changes nothing. False if the provider is not to be had now.
+        """Finds the own address and reads the record sets; changes nothing. False if one cannot be read now.
+
+        With `observe: dns`, the zone's name servers are asked as well.
 
         Raises:
             ConfigurationError: there is no own address, or no one can tell which.
@@ -87,6 +96,17 @@ class LoadBalancer:
                 await self._records.read(fqdn, type_)
         except Unavailable as error:
             say(logging.WARNING, "provider-trouble", f"{fqdn}: {error}", service=fqdn, error=str(error))
+            return False
+        return await self._name_servers_answer()
+
+    async def _name_servers_answer(self) -> bool:
+        fqdn = self.settings.options.fqdn
+        try:
+            if self._hints is not None:
+                for type_ in self._own_addresses():
+                    await self._hints.read(type_)
+        except Unavailable as error:
+            say(logging.WARNING, "name-servers-silent", f"{fqdn}: {error}", service=fqdn)
             return False
         return True
 
@@ -189,6 +209,14 @@ class _Thread(threading.Thread):
             self._loop.call_soon_threadsafe(self._stop_event.set)
 
 
+def _hint_source(settings: ServiceSettings) -> HintSource | None:
+    if settings.options.observe != "dns":
+        return None
+    from dnslb.authoritative import NameServers  # noqa: PLC0415 - dnspython is paid only by who speaks DNS
+
+    return NameServers(settings.options.fqdn, settings.options.name_servers)
+
+
 def _policy(settings: ServiceSettings, *, regional: bool, destroys: bool) -> Policy:
     return Policy(
         interval=settings.check_interval,
@@ -200,4 +228,5 @@ def _policy(settings: ServiceSettings, *, regional: bool, destroys: bool) -> Pol
         networks=settings.options.allowed_networks,
         regional=regional and not settings.options.all_regions,
         destroys=destroys and not settings.options.preserve,
+        hints=settings.options.observe == "dns",
     )

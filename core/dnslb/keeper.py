@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from dnslb.addresses import OwnAddresses
 from dnslb.calls import AsyncRecordManager, Calls
@@ -46,12 +47,20 @@ _STEP_GRACE = 5.0
 """How long a step that is under way when the agent stops may still take."""
 
 
+class HintSource(Protocol):
+    """What hints are read from: `dnslb.authoritative.NameServers`, or one that a test makes."""
+
+    async def read(self, type_: RecordType) -> RecordSet:
+        """The record set as a name server has it; raises ProviderError where there is no answer to go by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The objects that do the work of one service."""
+    """The objects that do the work of one service. There is a source of hints where the policy asks for them."""
 
     records: AsyncRecordManager
     probe: Probe
+    hints: HintSource | None = None
     region_filter: RegionFilter | None = None
     destroyer: Destroyer | None = None
 
@@ -116,6 +125,7 @@ class Keeper:
     async def _observe(self, look: Look, *, stopping: bool) -> Observation:
         # The probes come last: they are what a removal rests on, and reading may be slow.
         reading = await self._read(look)
+        hint = await self._hint(look)
         self._snapshot = reading if isinstance(reading, Snapshot) else None
         local = await self._local(look.probe)
         started = _now()
@@ -125,6 +135,8 @@ class Keeper:
             own=self._own_address(),
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
             trouble=reading if isinstance(reading, Trouble) else None,
+            hint=hint,
+            silent=look.hint and hint is None,
             probes=probes,
             probed_at=started,
             local=local,
@@ -145,11 +157,20 @@ class Keeper:
         if not look.read:
             return None
         try:
-            snapshot = await self._parts.records.read(self._service.fqdn, self._type)
+            return await self._parts.records.read(self._service.fqdn, self._type)
         except ProviderError as error:
             return self._trouble(error, "reading")
-        self._report_members(snapshot.record_set)
-        return snapshot
+
+    async def _hint(self, look: Look) -> RecordSet | None:
+        if not look.hint or self._parts.hints is None:
+            return None
+        try:
+            hint = await self._parts.hints.read(self._type)
+        except ProviderError as error:
+            self._complain("name-servers-silent", f"reading by the API instead, more rarely: {error}")
+            return None
+        self._complaints.pop("name-servers-silent", None)
+        return hint
 
     def _trouble(self, error: ProviderError, doing: str) -> Trouble:
         self._say(logging.WARNING, "provider-trouble", f"{doing} failed, nothing changed: {error}", error=str(error))
@@ -186,6 +207,8 @@ class Keeper:
         decision = decide(self.state, seen, self._policy)
         if self.state.troubles and not decision.state.troubles:
             self._say(logging.INFO, "provider-recovered", "the provider answers again")
+        if decision.state.record_set is not None:
+            self._report_members(decision.state.record_set)
         self.state = decision.state
         self._report_refusals(decision.refusals)
         return decision
@@ -209,7 +232,6 @@ class Keeper:
         self._receipt = publication.receipt or self._receipt
         for action in done:
             self._report(action)
-        self._report_members(publication.record_set)
         return self._decide(self._after(record_set=publication.record_set, done=done, stopping=stopping))
 
     async def _destroy(self, action: Action) -> Decision:

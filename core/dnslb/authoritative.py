@@ -87,7 +87,8 @@ class NameServers:
         except TimeoutError:
             troubles.append(f"given up after {_READ_LIMIT:g} s")
         self._look_up_at = 0.0
-        raise Unavailable(f"no name server answers for {self._name} {type_} ({'; '.join(troubles)})")
+        # In one order, whoever was asked first: what is said again should be seen to be the same.
+        raise Unavailable(f"no name server answers for {self._name} {type_} ({'; '.join(sorted(troubles))})")
 
     async def _ask(self, server: Endpoint, type_: RecordType, apex: dns.name.Name | None) -> RecordSet:
         # No recursion desired; EDNS, so that a large answer fits, up to what crosses every network (RFC 9715).
@@ -135,6 +136,7 @@ async def find_zone(name: str, resolver: dns.asyncresolver.Resolver, given: Sequ
 
     Raises:
         dns.exception.DNSException: the resolver cannot tell.
+        Unavailable: the name servers have no addresses.
     """
     apex, wanted = None, tuple(given)
     if not wanted:
@@ -143,7 +145,8 @@ async def find_zone(name: str, resolver: dns.asyncresolver.Resolver, given: Sequ
         wanted = tuple(Endpoint(host) for host in sorted(record.target.to_text() for record in records))
     servers = [server for each in wanted[:_MOST_SERVERS] for server in await _addresses_of(each, resolver)]
     if not servers:
-        raise dns.exception.DNSException(f"{', '.join(each.host for each in wanted)} have no address")
+        hosts = ", ".join(each.host for each in wanted)
+        raise Unavailable(f"no address is known of {hosts}: check name_servers, or the NS records of the zone")
     return Zone(tuple(servers), apex)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Mapping
@@ -15,16 +16,20 @@ from types import TracebackType
 from typing import Self
 
 from dnslb.addresses import OwnAddresses
-from dnslb.calls import AsyncRecordManager
+from dnslb.calls import AsyncRecordManager, Calls
 from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter
-from dnslb.keeper import HintSource, Keeper, Parts
+from dnslb.keeper import Hinting, Keeper, Parts
 from dnslb.log import say
+from dnslb.prober import probe_round
 from dnslb.records import Address, RecordType
 from dnslb.settings import ServiceSettings
 
 ADDRESS_TYPES = (RecordType.A, RecordType.AAAA)
+
+_FILTER_TIMEOUT = 15.0
+_DESTROY_TIMEOUT = 120.0
 
 
 class LoadBalancer:
@@ -54,13 +59,13 @@ class LoadBalancer:
         if destroyer is None and settings.destroyer:
             destroyer = settings.destroyer.make(service)
         self._records = AsyncRecordManager(record_manager)
-        self._hints = _hint_source(settings)
+        self._hint = _hinting(settings)
         parts = Parts(
             self._records,
-            probe or settings.probe.make(service),
-            hints=self._hints,
-            region_filter=region_filter,
-            destroyer=destroyer,
+            functools.partial(probe_round, probe or settings.probe.make(service)),
+            Calls("the region filter").bound(_FILTER_TIMEOUT, region_filter.filter) if region_filter else None,
+            Calls("the destroyer").bound(_DESTROY_TIMEOUT, destroyer.destroy) if destroyer else None,
+            self._hint,
         )
         own = OwnAddresses(settings.options.address)
         policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
@@ -100,11 +105,12 @@ class LoadBalancer:
         return await self._name_servers_answer()
 
     async def _name_servers_answer(self) -> bool:
+        if self._hint is None:
+            return True
         fqdn = self.settings.options.fqdn
         try:
-            if self._hints is not None:
-                for type_ in self._own_addresses():
-                    await self._hints.read(type_)
+            for type_ in self._own_addresses():
+                await self._hint(type_)
         except Unavailable as error:
             say(logging.WARNING, "name-servers-silent", f"{fqdn}: {error}", service=fqdn)
             return False
@@ -209,12 +215,12 @@ class _Thread(threading.Thread):
             self._loop.call_soon_threadsafe(self._stop_event.set)
 
 
-def _hint_source(settings: ServiceSettings) -> HintSource | None:
+def _hinting(settings: ServiceSettings) -> Hinting | None:
     if settings.options.observe != "dns":
         return None
     from dnslb.authoritative import NameServers  # noqa: PLC0415 - dnspython is paid only by who speaks DNS
 
-    return NameServers(settings.options.fqdn, settings.options.name_servers)
+    return NameServers(settings.options.fqdn, settings.options.name_servers).read
 
 
 def _policy(settings: ServiceSettings, *, regional: bool, destroys: bool) -> Policy:

@@ -7,8 +7,9 @@ that it never keeps the process from exiting, and only a bounded number of such 
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -66,6 +67,10 @@ class Calls:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Unavailable(f"{self._owner} gave no answer in {timeout:g} s") from None
+
+    def bound(self, timeout: float, function: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+        """`function`, to be awaited, each call as by `run`."""
+        return functools.partial(self.run, timeout, function)
 
     def _mapped(self, error: BaseException) -> ProviderError:
         if isinstance(error, ProviderError):

@@ -1,7 +1,7 @@
 """One record set of one service: observe, decide, execute, and look again when the decision says so.
 
 Everything that is decided is decided in `dnslb.decision`; here is the I/O around it. A keeper owns the clock and the
-randomness.
+randomness, and both can be replaced: the simulator runs this very code in virtual time.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from dnslb.addresses import OwnAddresses
-from dnslb.calls import AsyncRecordManager, Calls
 from dnslb.decision import (
     Action,
     Decision,
@@ -32,14 +30,12 @@ from dnslb.decision import (
     revised,
 )
 from dnslb.errors import ConfigurationError, ProviderError, Throttled
-from dnslb.interfaces import Destroyer, Probe, ProbeResult, RegionFilter, Service, Target
+from dnslb.interfaces import ProbeResult, Service, Target
 from dnslb.log import reason_parts, say
-from dnslb.prober import probe_round
 from dnslb.publisher import Publisher
+from dnslb.publisher import Records as PublishedRecords
 from dnslb.records import Address, Receipt, RecordSet, RecordType, Snapshot
 
-_FILTER_TIMEOUT = 15.0
-_DESTROY_TIMEOUT = 120.0
 LEAVE_TIMEOUT = 30.0
 """How long leaving may take in seconds: the commit, and then as long again until it is served."""
 
@@ -47,38 +43,72 @@ _STEP_GRACE = 5.0
 """How long a step that is under way when the agent stops may still take."""
 
 
-class HintSource(Protocol):
-    """What hints are read from: `dnslb.authoritative.NameServers`, or one that a test makes."""
+class Records(PublishedRecords, Protocol):
+    """What a keeper reads and writes through: `AsyncRecordManager`, or a simulated one."""
 
-    async def read(self, type_: RecordType) -> RecordSet:
-        """The record set as a name server has it; raises ProviderError where there is no answer to go by."""
+    async def wait(self, receipt: Receipt, timeout: float) -> bool:
+        """Waits at most `timeout` seconds until the commit is served."""
+
+
+Probing = Callable[[Sequence[Target], float], Awaitable[Mapping[Target, ProbeResult]]]
+"""One round of probes, each within so many seconds."""
+
+Filtering = Callable[[frozenset[Address]], Awaitable[Collection[Address]]]
+Destroying = Callable[[frozenset[Address]], Awaitable[None]]
+
+Hinting = Callable[[RecordType], Awaitable[RecordSet]]
+"""What a name server of the zone has now."""
+
+
+class Own(Protocol):
+    """What knows the own addresses: `OwnAddresses`, or a simulated one."""
+
+    def find(self) -> Mapping[RecordType, Address]:
+        """The own addresses as they are now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The objects that do the work of one service. There is a source of hints where the policy asks for them."""
+    """What does the work of one service. Each raises ProviderError alone, and gives up by itself after a while."""
 
-    records: AsyncRecordManager
-    probe: Probe
-    hints: HintSource | None = None
-    region_filter: RegionFilter | None = None
-    destroyer: Destroyer | None = None
+    records: Records
+    probe: Probing
+    filter_region: Filtering | None = None
+    destroy: Destroying | None = None
+    hint: Hinting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Time, chance and voice: what a simulator replaces."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: random.Random = field(default_factory=random.Random)
+    say: Callable[..., None] = say
 
 
 class Keeper:
     """Keeps one record set true."""
 
-    def __init__(self, service: Service, type_: RecordType, policy: Policy, parts: Parts, own: OwnAddresses) -> None:
+    def __init__(
+        self,
+        service: Service,
+        type_: RecordType,
+        policy: Policy,
+        parts: Parts,
+        own: Own,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         self.state = State()
         self._service = service
         self._type = type_
         self._policy = policy
         self._parts = parts
         self._own = own
-        self._chance = random.Random()
-        self._publisher = Publisher(parts.records, self._chance)
-        self._filter_calls = Calls("the region filter")
-        self._destroy_calls = Calls("the destroyer")
+        around = surroundings or Surroundings()
+        self._now, self._sleep, self._chance, self._voice = around.now, around.sleep, around.chance, around.say
+        self._publisher = Publisher(parts.records, self._chance, self._sleep)
         self._receipt: Receipt | None = None
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
         self._complaints: dict[str, str] = {}
@@ -96,25 +126,26 @@ class Keeper:
         await self._leave()
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        look = Look(_now())
-        while not await _set_before(stop, look.at):
-            look = await self._step_safely(look)
+        look = Look(self._now())
+        while not await _set_within(stop, look.at - self._now()):
+            look = await self.step(look)
 
-    async def _step_safely(self, look: Look, *, stopping: bool = False) -> Look:
+    async def step(self, look: Look, *, stopping: bool = False) -> Look:
+        """Makes one look, does what it asks for, and says when to look next."""
         # A keeper that dies of a mistake of ours leaves its cluster unwatched; it says so, and goes on.
         try:
             return await self._step(look, stopping=stopping)
         except Exception:
             text = f"{self._name}: a mistake in dnslb or in a plugin; going on"
             logging.getLogger("dnslb").exception("%s", text, extra={"dnslb": {"event": "bug"}})
-            return Look(_now() + self._policy.probe_interval, read=True)
+            return Look(self._now() + self._policy.probe_interval, read=True)
 
     async def _step(self, look: Look, *, stopping: bool = False) -> Look:
         decision = self._decide(await self._observe(look, stopping=stopping))
         if decision.edits and self._snapshot:
             decision = await self._publish(self._snapshot, decision, stopping=stopping)
             if decision.edits:  # they rest on what was written, and a commit needs what was read
-                return Look(_now(), read=True)
+                return Look(self._now(), read=True)
         destruction = next((action for action in decision.actions if isinstance(action, Destroy)), None)
         if destruction is not None:  # one at a time: the next one rests on what is seen after it
             decision = await self._destroy(destruction)
@@ -128,10 +159,10 @@ class Keeper:
         hint = await self._hint(look)
         self._snapshot = reading if isinstance(reading, Snapshot) else None
         local = await self._local(look.probe)
-        started = _now()
+        started = self._now()
         probes = await self._probe(look.probe)
         return Observation(
-            now=_now(),
+            now=self._now(),
             own=self._own_address(),
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
             trouble=reading if isinstance(reading, Trouble) else None,
@@ -162,10 +193,10 @@ class Keeper:
             return self._trouble(error, "reading")
 
     async def _hint(self, look: Look) -> RecordSet | None:
-        if not look.hint or self._parts.hints is None:
+        if not look.hint or self._parts.hint is None:
             return None
         try:
-            hint = await self._parts.hints.read(self._type)
+            hint = await self._parts.hint(self._type)
         except ProviderError as error:
             self._complain("name-servers-silent", f"reading by the API instead, more rarely: {error}")
             return None
@@ -178,7 +209,7 @@ class Keeper:
 
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
         targets = [Target(address, self._service.port) for address in sorted(addresses, key=int)]
-        results = await probe_round(self._parts.probe, targets, self._policy.probe_timeout) if targets else {}
+        results = await self._parts.probe(targets, self._policy.probe_timeout) if targets else {}
         for target, result in results.items():
             if not result.healthy:
                 about = {"address": str(target.address), "verdict": result.verdict.value, "detail": result.detail}
@@ -189,12 +220,12 @@ class Keeper:
         """Those of the failing addresses that are in this region: nobody, where the filter cannot tell."""
         health = self.state.health
         failed = frozenset(address for address in addresses if address in health and health[address].failures)
-        if self._parts.region_filter is None:
+        if self._parts.filter_region is None:
             return addresses
         if not failed:
             return failed
         try:
-            inside = await self._filter_calls.run(_FILTER_TIMEOUT, self._parts.region_filter.filter, failed)
+            inside = await self._parts.filter_region(failed)
         except ProviderError as error:
             self._complain("region-unknown", f"taking nobody to be in this region: {error}")
             return frozenset()
@@ -235,10 +266,10 @@ class Keeper:
         return self._decide(self._after(record_set=publication.record_set, done=done, stopping=stopping))
 
     async def _destroy(self, action: Action) -> Decision:
-        assert self._parts.destroyer is not None  # the policy says whether there is one
+        assert self._parts.destroy is not None  # the policy says whether there is one
         addresses = frozenset({action.address})
         try:
-            await self._destroy_calls.run(_DESTROY_TIMEOUT, self._parts.destroyer.destroy, addresses)
+            await self._parts.destroy(addresses)
         except ProviderError as error:
             text = f"the destroyer failed for {action.address}, and will be asked again: {error}"
             self._say(logging.ERROR, "destroy-failed", text)
@@ -257,7 +288,7 @@ class Keeper:
     ) -> Observation:
         """What is to be seen right after something was tried."""
         return Observation(
-            now=_now(),
+            now=self._now(),
             own=self.state.own,
             record_set=record_set,
             trouble=trouble,
@@ -272,18 +303,21 @@ class Keeper:
         self._receipt = None
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT):
-                await self._withdraw()
+                await self.withdraw()
         except TimeoutError:
             self._say(logging.ERROR, "not-left", f"{self.state.own} may still be in the record set; giving up")
         if self._receipt is not None:
             await self._await_served(self._receipt)
 
-    async def _withdraw(self) -> None:
-        """Looks at least once: a commit whose reply was lost may have registered this host."""
-        look = Look(_now(), read=self.state.own is not None)
+    async def withdraw(self) -> None:
+        """Takes the own address out, unless nobody else answers.
+
+        It looks at least once: a commit whose reply was lost may have registered this host.
+        """
+        look = Look(self._now(), read=self.state.own is not None)
         while look.read or self._is_member:
-            await asyncio.sleep(max(0.0, look.at - _now()))
-            look = await self._step_safely(look, stopping=True)
+            await self._sleep(max(0.0, look.at - self._now()))
+            look = await self.step(look, stopping=True)
             if self.state.record_set is not None and not self._is_member:
                 return
             if any(why is Why.STOP_STAYS for why, _ in self._refusals):
@@ -311,7 +345,7 @@ class Keeper:
 
     def _say(self, level: int, event: str, text: str, **parts: object) -> None:
         name = {"service": self._service.fqdn, "type": str(self._type)}
-        say(level, event, f"{self._name}: {text}", **name, **parts)
+        self._voice(level, event, f"{self._name}: {text}", **name, **parts)
 
     def _complain(self, event: str, text: str) -> None:
         """Says what is wrong once, however often it is met until it is mended."""
@@ -337,14 +371,10 @@ class Keeper:
             self._say(logging.INFO, "members", f"members: {members}", members=list(record_set.values))
 
 
-def _now() -> float:
-    return time.monotonic()
-
-
-async def _set_before(event: asyncio.Event, at: float) -> bool:
-    """Whether `event` is set, waiting for it until the monotonic time `at`."""
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether `event` is set, waiting for it that long."""
     try:
-        async with asyncio.timeout(max(0.0, at - _now())):
+        async with asyncio.timeout(max(0.0, seconds)):
             return await event.wait()
     except TimeoutError:
         return event.is_set()

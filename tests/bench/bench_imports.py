@@ -26,6 +26,9 @@ PROGRAMS = {
     "asyncio, of the standard library": "import asyncio",
     "`import dnslb`": "import dnslb",
     "all that `dnslb run` imports": "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_rfc2136._manager",
+    "the same, with `observe: dns`": (
+        "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_rfc2136._manager, dnslb.authoritative"
+    ),
 }
 
 # Peak memory from the kernel's own count: what `getrusage` says of a child includes its parent's before the exec.

@@ -105,6 +105,17 @@ def test_who_was_removed_hears_of_it_from_the_name_servers_and_asks_the_api_befo
     assert [deed.action.address for deed in world.deeds] == [A]
 
 
+def test_who_was_removed_comes_back_in_time_although_the_name_servers_show_it_all_along():
+    world = cluster(3)
+    since = world.now
+    world.name_servers_lag = lambda: world.now - since
+    world.run(1)
+    for _ in range(6):  # each time it waits longer before it comes back
+        world.record_set = world.record_set.holding(world.members - {A})
+        took = world.run_until(lambda: A in world.members, limit=2000)
+        assert took <= 1.25 * 600 + world.policy.longest_absence + 5
+
+
 @pytest.mark.parametrize("lag", [20.0, 300.0, math.inf])
 def test_agents_that_the_name_servers_do_not_know_yet_stay_registered_and_do_not_storm_the_api(lag):
     world = World(policy(5.0, hints=True))

@@ -67,7 +67,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("name", PLUGINS, ids=PLUGINS)
 def plugin(session: nox.Session, name: str) -> None:
-    """One plugin's wheel and the core's, alone in an environment: nothing undeclared comes from a neighbour."""
+    """One plugin's wheel, with the core's and what else it declares: nothing undeclared comes from a neighbour."""
     install_servers(session)
     install_wheels(session, [name], "plugin-test")
     session.run("pytest", *WORKERS, f"plugins/{name}/tests", *session.posargs, env=BUILT)
@@ -128,12 +128,19 @@ def install_workspace(session: nox.Session, group: str, plugins: Sequence[str] =
 
 
 def install_wheels(session: nox.Session, plugins: list[str], group: str) -> None:
-    """Builds all wheels and installs the core's and those of `plugins`; the sources are not importable then."""
+    """Builds all wheels, installs those of the core, of `plugins` and of what these share; no source is importable."""
     folder = Path(session.virtualenv.location, "wheels").resolve()
     session.run("uv", "build", "--quiet", "--wheel", "--all-packages", "--clear", f"--out-dir={folder}", external=True)
     wheels = {path.name.split("-")[0]: path.as_uri() for path in folder.glob("*.whl")}
-    chosen = [f"dnslb[testing] @ {wheels['dnslb']}", *(wheels[name.replace("-", "_")] for name in plugins)]
+    names = dict.fromkeys(needed for name in plugins for needed in (name, *libraries_of(name)))
+    chosen = [f"dnslb[testing] @ {wheels['dnslb']}", *(wheels[name.replace("-", "_")] for name in names)]
     session.install(*TESTED_VERSIONS, *chosen, *groups(group, plugins))
+
+
+def libraries_of(plugin: str) -> list[str]:
+    """The distributions of this workspace that a plugin depends on, beside the core."""
+    dependencies = nox.project.load_toml(ROOT / "plugins" / plugin / "pyproject.toml")["project"]["dependencies"]
+    return [name for name in PLUGINS if any(each.startswith(f"{name}~=") for each in dependencies)]
 
 
 def install_servers(session: nox.Session) -> None:

@@ -16,12 +16,26 @@ CORE = Path(dnslb.__file__).parent
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = {name: needed for name, needed in WORKSPACE["project"]["optional-dependencies"].items() if name != "testing"}
 ALL = EXTRAS.pop("all")
-PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+FOLDERS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+PROJECTS = {folder: tomllib.loads((folder / "pyproject.toml").read_text())["project"] for folder in FOLDERS}
+# What has no entry point is a library, which plugins share and no extra names.
+PLUGINS = [folder for folder, project in PROJECTS.items() if "entry-points" in project]
+FITTING = dnslb.__version__.rsplit(".", 1)[0] + ".0"
 PLUGIN_SOURCES = sorted(ROOT.glob("plugins/*/src/**/*.py"))
 
 # Nothing here can wait, log, read a clock, draw a random number or do I/O.
 WHAT_THE_DECISION_MAY_IMPORT = {
-    *("__future__", "collections", "collections.abc", "dataclasses", "enum", "functools", "ipaddress", "itertools"),
+    *(
+        "__future__",
+        "collections",
+        "collections.abc",
+        "dataclasses",
+        "enum",
+        "functools",
+        "ipaddress",
+        "itertools",
+        "zlib",
+    ),
     *("math", "typing", "dnslb.interfaces", "dnslb.records"),
 }
 DOORS = {"open", "print", "input", "eval", "exec", "__import__", "breakpoint"}
@@ -82,21 +96,37 @@ def test_every_plugin_distribution_has_its_extra():
 
 
 def test_an_extra_installs_its_plugin_in_a_version_that_fits():
-    fitting = dnslb.__version__.rsplit(".", 1)[0] + ".0"
-    assert {name: [f"dnslb-{name}~={fitting}"] for name in EXTRAS} == EXTRAS
+    assert {name: [f"dnslb-{name}~={FITTING}"] for name in EXTRAS} == EXTRAS
     assert sorted(chain.from_iterable(EXTRAS.values())) == sorted(ALL)
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=extra_of)
-def test_a_plugin_distribution_is_called_as_its_folder_says(plugin):
-    project = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]
-    module = plugin.name.replace("-", "_")
-    assert project["name"] == plugin.name
-    assert project["entry-points"]["dnslb"] == {extra_of(plugin): module}
-    assert (plugin / "src" / module / "py.typed").exists()
-    assert WORKSPACE["tool"]["uv"]["sources"][plugin.name] == {"workspace": True}
+@pytest.mark.parametrize("folder", FOLDERS, ids=extra_of)
+def test_a_distribution_is_called_as_its_folder_says(folder):
+    module = folder.name.replace("-", "_")
+    assert PROJECTS[folder]["name"] == folder.name
+    assert (folder / "src" / module / "py.typed").exists()
+    assert WORKSPACE["tool"]["uv"]["sources"][folder.name] == {"workspace": True}
     assert module in WORKSPACE["tool"]["ruff"]["lint"]["isort"]["known-first-party"]
-    assert f"plugins/{plugin.name}/src" in WORKSPACE["tool"]["mypy"]["mypy_path"]
+    assert f"plugins/{folder.name}/src" in WORKSPACE["tool"]["mypy"]["mypy_path"]
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=extra_of)
+def test_the_entry_point_of_a_plugin_is_called_as_its_extra(plugin):
+    assert PROJECTS[plugin]["entry-points"] == {"dnslb": {extra_of(plugin): plugin.name.replace("-", "_")}}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=extra_of)
+def test_a_distribution_depends_on_others_of_the_project_in_a_version_that_fits(folder):
+    needed = {text for text in PROJECTS[folder]["dependencies"] if text.startswith("dnslb")}
+    libraries = {each.name for each in FOLDERS if each not in PLUGINS}
+    assert f"dnslb~={FITTING}" in needed
+    assert needed - {f"dnslb~={FITTING}"} <= {f"{name}~={FITTING}" for name in libraries}
+
+
+def test_a_library_is_shared_by_several_plugins():
+    for library in set(FOLDERS) - set(PLUGINS):
+        users = [plugin for plugin in PLUGINS if f"{library.name}~={FITTING}" in PROJECTS[plugin]["dependencies"]]
+        assert len(users) > 1, library.name
 
 
 def test_the_plugins_of_the_core_are_entry_points_too():

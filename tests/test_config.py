@@ -98,6 +98,7 @@ def test_two_keys_are_enough_for_a_service(load):
     assert service.record_manager is service.region_filter is service.destroyer is None
     assert service.probe.registration.name == "tcp"
     assert service.options.address == ("auto",)
+    assert service.address_source is None
     assert service.options.rise == 2
     assert config.warnings == ()
 
@@ -319,8 +320,20 @@ def test_one_name_has_one_service_however_it_is_written(refused):
         ("minimum_failures: 61\n", "maximum_failures (60) is less than minimum_failures (61)"),
         ("do_tls: true\nprobe: tcp\n", "3: do_tls: do_tls selects a probe too; keep one of them"),
         ("do_tls: sure\n", "3: do_tls: 'sure' is not true or false"),
-        ("address: []\n", "3: address: write auto, the name of an interface, an address, or a list of addresses"),
-        ("address: 7\n", "3: address: write auto, the name of an interface, an address, or a list of addresses"),
+        (
+            "address: []\n",
+            "3: address: write auto, the name of an interface, an address, a list of addresses, or {plugin:",
+        ),
+        (
+            "address: 7\n",
+            "3: address: write auto, the name of an interface, an address, a list of addresses, or {plugin:",
+        ),
+        ("address: [{plugin: acme}]\n", "3: address: write auto, the name of an interface, an address, a list"),
+        (
+            "address: {interface: eth0}\n",
+            "3: address: write address: {plugin: NAME}, with the plugin's options beside it",
+        ),
+        ("address: {plugin: tcp}\n", "3: address.plugin: the plugin 'tcp' has no address source; it provides a probe"),
         ("name_servers: [192.0.2.1]\n", "name_servers are only asked with observe: dns; add that, or take them out"),
         ("observe: DNS\n", "3: observe: 'DNS' is not one of api, dns"),
         ("observe: dns\nname_servers: 192.0.2.1\n", "4: name_servers: '192.0.2.1' is not a list, each HOST, HOST:PORT"),
@@ -347,6 +360,35 @@ def test_one_name_has_one_service_however_it_is_written(refused):
 def test_a_key_with_a_wrong_value_is_answered_with_one_line(refused, text, message):
     (line,) = refused(SERVICE + text)
     assert line.startswith(message)
+
+
+def test_an_address_may_be_left_to_a_plugin(site, load):
+    site.plugin(
+        "cloud",
+        """
+        from dataclasses import dataclass
+
+        from dnslb import AddressSourceType, hookimpl, option
+
+        @dataclass(frozen=True)
+        class Options:
+            url: str = option("http://cloud", help="where it is")
+
+        @hookimpl
+        def dnslb_address_sources():
+            yield AddressSourceType(name="cloud", summary="", options=Options, factory=print)
+        """,
+    )
+    (service,) = load(SERVICE + "address: {plugin: cloud, url: http://here}\n").services
+    assert service.address_source.registration.name == "cloud"
+    assert service.address_source.options.url == "http://here"
+
+
+@pytest.mark.parametrize("written", ["cloud", "[cloud, 10.0.0.7]"])
+def test_the_name_of_a_plugin_alone_is_an_interface_where_an_address_is_meant(load, written):
+    (service,) = load(SERVICE + f"address: {written}\n").services
+    assert service.address_source is None
+    assert "cloud" in service.options.address
 
 
 def test_all_regions_leaves_nothing_to_filter(site, refused):

@@ -61,8 +61,14 @@ class Outcome:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "files",
-    [["in_memory.py", "on_the_wire.py"], ["probes.py"], ["filters_and_destroyers.py"], ["registrations.py"]],
-    ids=["record managers", "probes", "region filters and destroyers", "registrations"],
+    [
+        ["in_memory.py", "on_the_wire.py"],
+        ["probes.py"],
+        ["filters_and_destroyers.py"],
+        ["address_sources.py"],
+        ["registrations.py"],
+    ],
+    ids=["record managers", "probes", "region filters and destroyers", "address sources", "registrations"],
 )
 def test_every_broken_plugin_fails_exactly_the_checks_that_are_meant_for_it(files, tmp_path):
     all_outcomes = run_the_kit(files, tmp_path)

@@ -117,7 +117,7 @@ def test_a_member_that_no_one_can_reach_comes_back_ever_more_rarely_and_is_not_d
     world.run(4 * 3600)
     returns = [deed.at for deed in world.done(Register) if deed.by == A]
     pauses = [later - earlier for earlier, later in itertools.pairwise(returns)]
-    assert pauses[0] < 5 * 60
+    assert pauses[0] < 8 * 60
     assert min(pauses[5:]) > 10 * 60
     assert world.done(Destroy) == []
 
@@ -144,6 +144,7 @@ def test_a_record_set_that_somebody_emptied_is_filled_again_at_the_next_reading_
         world.record_set = world.record_set.holding([])
         assert world.run_until(lambda: bool(world.members), 90) <= 80
         world.run(120)
+    world.run(20 * 60)  # who read late took it for its own removal, and waited
     assert len(world.members) == 3
 
 

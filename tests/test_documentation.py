@@ -1,16 +1,13 @@
 """The pages of the documentation hold together: what they show is valid, and what they link to is there."""
 
-import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dnslb import Config, option
+from dnslb import Config
 from dnslb.reference import FLAT_KEYS
-from dnslb.registry import Registry
-from dnslb.settings import PLUGIN_KEYS
 
 from pages import DOCS, ROOT, Block, all_pages, blocks, headings, links, prose, section
 
@@ -67,24 +64,6 @@ def test_the_two_commands_of_the_readme_are_those_that_a_fresh_machine_needs():
 # -- configurations ------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
-class AwsOptions:
-    """The options that the keys of the Go package stand for."""
-
-    profile: str = option("", help="a profile")
-    role_arn: str = option("", help="a role")
-    hosted_zone_id: str = option("", help="a zone")
-
-
-class Installed(Registry):
-    """The installed plugins, and those that configurations of the Go package ask for, installed or not."""
-
-    def select(self, kind, name):
-        if name not in {"route53", "ec2"}:
-            return super().select(kind, name)
-        return kind(name=name, summary="", options=AwsOptions, factory=lambda options, service: None)
-
-
 @pytest.fixture
 def load(tmp_path, monkeypatch):
     """Loads a block of YAML as a file; the secrets that it names are there."""
@@ -97,7 +76,7 @@ def load(tmp_path, monkeypatch):
             monkeypatch.setenv(name, secret.read_text(encoding="utf-8").strip())
         file = tmp_path / "dnslb.yml"
         file.write_text(re.sub(r"file:[^\s,}]+", f"file:{secret}", block.text), encoding="utf-8")
-        return Config.load(file, Installed())
+        return Config.load(file)
 
     return load
 
@@ -130,6 +109,7 @@ def test_a_file_of_the_go_package_means_what_the_page_says(load):
     for made in (first, second):
         assert made.record_manager.registration.name == "route53"
         assert made.region_filter.registration.name == made.destroyer.registration.name == "ec2"
-    for key in PLUGIN_KEYS:
+    for key in ("record_manager", "region_filter", "destroyer", "probe"):
         assert getattr(first, key).options == getattr(second, key).options
+    assert first.destroyer.options.own_group
     assert (first.check_interval, first.probe_interval, first.ttl) == (45.0, 5.0, 45)

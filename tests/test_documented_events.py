@@ -29,7 +29,7 @@ class Said:
 
 def of_an_event(call: ast.Call, function: ast.AST) -> set[str]:
     """The parts in a call of `say`, `_say` or `_complain`, those in `**about` included where `about` is a literal."""
-    parts = {word.arg for word in call.keywords if word.arg}
+    parts = {word.arg for word in call.keywords if word.arg and word.arg != "exc_info"}
     for word in [word for word in call.keywords if not word.arg]:
         if isinstance(word.value, ast.Call):  # **reason_parts(...): the numbers of a reason have a table of their own
             parts |= {"address", "why"}
@@ -58,9 +58,7 @@ def events() -> dict[str, Said]:
     ]
     for function in functions:
         for node in ast.walk(function):
-            if isinstance(node, ast.Dict) and [ast.unparse(key) for key in node.keys if key] == ["'event'"]:
-                add(ast.literal_eval(node.values[0]), "error", set())
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"say", "self._say", "self._complain"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"say", "self._say", "self._complain"}:
                 first, second = node.args[:2]
                 complains = ast.unparse(node.func) == "self._complain"
                 level = "warning" if complains else ast.unparse(first).removeprefix("logging.").lower()

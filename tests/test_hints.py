@@ -84,14 +84,16 @@ def test_most_agents_hear_of_a_removal_from_the_name_servers_and_never_ask_the_a
     assert all(A not in agent.state.members for agent in world.agents.values())
 
 
-def test_a_new_member_is_probed_by_all_and_nobody_but_itself_asks_the_api():
+def test_a_new_member_is_known_to_all_and_watched_and_nobody_but_itself_has_asked_the_api():
     world = cluster(5)
     new = address(99)
     world.start(new)
     world.run(20)
     assert world.members >= {new}
     assert readers(world) == {new}
-    assert all(new in agent.state.health for agent in world.agents.values())
+    assert all(new in agent.state.members for agent in world.agents.values())
+    world.crash(new)
+    world.run_until(world.is_without(new), limit=15)
 
 
 def test_who_was_removed_hears_of_it_from_the_name_servers_and_asks_the_api_before_it_believes_it():

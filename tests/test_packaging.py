@@ -14,7 +14,10 @@ import pytest
 import dnslb
 
 ROOT = Path(__file__).parents[1]
-DISTRIBUTIONS = ["dnslb", *sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))]
+PROJECTS = [tomllib.loads(path.read_text())["project"] for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
+DISTRIBUTIONS = ["dnslb", *(project["name"] for project in PROJECTS)]
+PLUGINS = [project["name"] for project in PROJECTS if "entry-points" in project]
+CORE = {"dnslb", "dnspython", "ifaddr", "packaging", "pluggy", "pyyaml"}
 VERSION = dnslb.__version__
 
 pytestmark = pytest.mark.xdist_group("packaging")
@@ -65,7 +68,8 @@ def test_a_wheel_holds_its_package_its_licence_and_nothing_else(dist, distributi
     (path,) = dist.glob(f"{stem(distribution)}-*.whl")
     names = zipfile.ZipFile(path).namelist()
     package, metadata = distribution.replace("-", "_"), f"{stem(distribution)}.dist-info"
-    assert {f"{package}/py.typed", f"{metadata}/licenses/LICENSE", f"{metadata}/entry_points.txt"} <= set(names)
+    assert {f"{package}/py.typed", f"{metadata}/licenses/LICENSE"} <= set(names)
+    assert (f"{metadata}/entry_points.txt" in names) is (distribution in {"dnslb", *PLUGINS})
     assert {Path(name).parts[0] for name in names} == {package, metadata}
     assert {Path(name).suffix for name in names if name.startswith(f"{package}/")} == {".py", ".typed"}
     assert not [name for name in names if "tests" in Path(name).parts]
@@ -80,7 +84,7 @@ def test_a_source_distribution_holds_what_a_packager_needs(dist, distribution):
 
 
 def test_the_bare_core_brings_its_declared_dependencies_and_no_plugin(bare):
-    assert installed(bare) == {"dnslb", "dnspython", "ifaddr", "packaging", "pluggy", "pyyaml"}
+    assert installed(bare) == CORE
 
 
 def test_the_command_says_its_version(bare):
@@ -89,18 +93,27 @@ def test_the_command_says_its_version(bare):
 
 def test_the_bare_core_tells_how_its_plugins_are_installed(bare):
     listed = run(bare / "dnslb", "plugins").splitlines()
-    extras = ", ".join(name.removeprefix("dnslb-") for name in DISTRIBUTIONS[1:])
+    extras = ", ".join(name.removeprefix("dnslb-") for name in PLUGINS)
     assert listed[-1] == f"not installed: {extras} (pip install 'dnslb[NAME]')"
 
 
-@pytest.mark.parametrize("plugin", DISTRIBUTIONS[1:])
-def test_an_extra_brings_its_plugin(install, plugin):
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_an_extra_brings_its_plugin_and_no_other(install, plugin):
     name = plugin.removeprefix("dnslb-")
     programs = install(f"dnslb[{name}]=={VERSION}")
-    assert {"dnslb", plugin} <= installed(programs)
+    assert installed(programs) & {"dnslb", *PLUGINS} == {"dnslb", plugin}
     rows = [line.split() for line in run(programs / "dnslb", "plugins").splitlines()]
     assert [name, plugin, VERSION, plugin.replace("-", "_")] in rows
     assert run(programs / "dnslb", "plugins", name)
+
+
+def test_the_plugins_on_aws_bring_its_sdk_and_that_of_nobody_else(install):
+    sdk = {"botocore", "jmespath", "python-dateutil", "six", "urllib3"}
+    assert installed(install(f"dnslb[route53,ec2]=={VERSION}")) == CORE | sdk | {
+        "dnslb-aws",
+        "dnslb-ec2",
+        "dnslb-route53",
+    }
 
 
 def test_the_tests_run_on_what_they_are_meant_for():

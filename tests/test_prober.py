@@ -399,13 +399,15 @@ class Scripted:
 SOME = [Target(LOOPBACK, port) for port in (1, 2, 3)]
 
 
-def test_every_target_is_asked_once_however_often_it_is_named():
-    async def healthy(asked):
-        return [HEALTHY] * len(asked)
+def test_a_target_is_asked_as_often_as_it_is_named_and_one_answer_is_enough():
+    async def every_other_one(asked):
+        return [HEALTHY if index % 2 else ProbeResult(Verdict.FAILED, "lost") for index in range(len(asked))]
 
-    probe = Scripted(healthy)
-    assert asyncio.run(probe_round(probe, [*SOME, *SOME], 1)) == dict.fromkeys(SOME, HEALTHY)
-    assert probe.asked == [tuple(SOME)]
+    first, second, third = SOME
+    probe = Scripted(every_other_one)
+    results = asyncio.run(probe_round(probe, [first, second, second, third, first], 1))
+    assert probe.asked == [(first, second, second, third, first)]
+    assert results == {first: ProbeResult(Verdict.FAILED, "lost"), second: HEALTHY, third: HEALTHY}
 
 
 async def raises(asked):

@@ -23,46 +23,11 @@ aws_profile: production
 aws_assume_role_arn: arn:aws:iam::123456789012:role/dns
 """
 
-CLOUD = """
-from dataclasses import dataclass
-
-from dnslb import DestroyerType, RecordManagerType, RegionFilterType, hookimpl, option
-
-@dataclass(frozen=True)
-class Session:
-    profile: str | None = option(None, help="a profile")
-    role_arn: str | None = option(None, help="a role")
-
-@dataclass(frozen=True, kw_only=True)
-class Zone(Session):
-    hosted_zone_id: str = option(help="a zone")
-
-@hookimpl
-def dnslb_record_managers():
-    yield RecordManagerType(name="route53", summary="", options=Zone, factory=print)
-
-@hookimpl
-def dnslb_region_filters():
-    yield RegionFilterType(name="ec2", summary="", options=Session, factory=print)
-
-@hookimpl
-def dnslb_destroyers():
-    yield DestroyerType(name="ec2", summary="", options=Session, factory=print)
-"""
-
 
 @pytest.fixture
 def site(tmp_path):
     with site_in(tmp_path) as site:
         yield site
-
-
-@pytest.fixture
-def amazon(site):
-    site.module("acme_amazon", CLOUD)
-    site.distribution("dnslb-route53", {"route53": "acme_amazon"})
-    site.distribution("dnslb-ec2", {"ec2": "acme_amazon"})
-    return site
 
 
 @pytest.fixture
@@ -85,7 +50,7 @@ def selected(service):
     return {key: (choice.registration.name, choice.options) for key, choice in chosen.items() if choice}
 
 
-def test_the_file_loads_unchanged(amazon, load):
+def test_the_file_loads_unchanged(load):
     config = load(FILE)
     (service,) = config.services
     assert config.warnings == ()
@@ -103,10 +68,11 @@ def test_the_file_loads_unchanged(amazon, load):
     assert (zone.hosted_zone_id, zone.profile, zone.role_arn.rpartition("/")[2]) == ("Z0123456789", "production", "dns")
     for key in ("region_filter", "destroyer"):
         assert chosen[key][1].profile == "production"
+    assert chosen["destroyer"][1].own_group
     assert chosen["probe"][1].mode == "insecure"
 
 
-def test_the_defaults_are_those_of_the_reference(amazon, load):
+def test_the_defaults_are_those_of_the_reference(load):
     (service,) = load("fqdn: www.example.com\ntcp_port: 443\nroute53_hosted_zone_id: Z0").services
     assert service.check_interval == 60.0
     assert (service.options.minimum_failures, service.options.maximum_failures) == (3, 60)
@@ -114,45 +80,44 @@ def test_the_defaults_are_those_of_the_reference(amazon, load):
     assert selected(service)["record_manager"][1].profile is None
 
 
-def test_an_interval_under_five_seconds_becomes_five_seconds(amazon, load):
+def test_an_interval_under_five_seconds_becomes_five_seconds(load):
     config = load(FILE.replace("45s", "2s"))
     assert config.services[0].check_interval == 5.0
     (warning,) = config.warnings
     assert str(warning).endswith("reference.yml:4: check_interval: 2s is raised to 5s, the lowest that route53 can do")
 
 
-def test_preserve_destroys_nothing(amazon, load):
+def test_preserve_destroys_nothing(load):
     (service,) = load(FILE.replace("preserve: false", "preserve: true")).services
     assert service.destroyer is None
     assert selected(service)["region_filter"][0] == "ec2"
 
 
-def test_preserve_counts_for_more_than_a_destroyer_beside_it(amazon, load):
+def test_preserve_counts_for_more_than_a_destroyer_beside_it(load):
     text = FILE.replace("preserve: false", "preserve: true")
-    (service,) = load(text + "destroyer: {plugin: ec2, profile: reaper}\n").services
+    (service,) = load(text + "destroyer: {plugin: ec2, profile: reaper, own_group: true}\n").services
     assert service.destroyer is None
 
 
 def test_all_regions_with_preserve_needs_neither_filter_nor_destroyer(site, load):
-    site.module("acme_amazon", CLOUD)
-    site.distribution("dnslb-route53", {"route53": "acme_amazon"})
+    site.distribution("dnslb-ec2", {})  # found before the real one
     text = FILE.replace("preserve: false", "preserve: true").replace("all_regions: false", "all_regions: true")
     (service,) = load(text).services
     assert set(selected(service)) == {"record_manager", "probe"}
 
 
-def test_all_regions_without_preserve_is_an_error(amazon, load):
+def test_all_regions_without_preserve_is_an_error(load):
     with pytest.raises(ConfigurationError, match="all_regions: true is only valid with preserve: true"):
         load(FILE.replace("all_regions: false", "all_regions: true"))
 
 
-def test_a_plugin_of_ones_own_choice_takes_the_place_of_the_implied_one(amazon, load):
-    (service,) = load(FILE + "destroyer: {plugin: ec2, profile: reaper}\n").services
+def test_a_plugin_of_ones_own_choice_takes_the_place_of_the_implied_one(load):
+    (service,) = load(FILE + "destroyer: {plugin: ec2, profile: reaper, own_group: true}\n").services
     assert selected(service)["destroyer"][1].profile == "reaper"
     assert selected(service)["region_filter"][1].profile == "production"
 
 
-def test_a_second_provider_is_an_error(amazon, load):
+def test_a_second_provider_is_an_error(load):
     with pytest.raises(ConfigurationError) as caught:
         load(FILE + "record_manager: {plugin: local, path: x.db}\n")
     (problem,) = caught.value.problems
@@ -170,14 +135,14 @@ def test_without_a_hosted_zone_there_is_no_provider_and_the_other_keys_have_no_e
     ]
 
 
-def test_a_flat_key_that_is_not_text_is_told_under_its_own_name(amazon, load):
+def test_a_flat_key_that_is_not_text_is_told_under_its_own_name(load):
     with pytest.raises(ConfigurationError) as caught:
         load(FILE.replace("production", "7"))
     assert [(problem.path, problem.line) for problem in caught.value.problems] == [(("aws_profile",), 11)]
     assert "is not text" in str(caught.value)
 
 
-def test_check_answers_which_of_one_none_and_malformed_holds(amazon, tmp_path):
+def test_check_answers_which_of_one_none_and_malformed_holds(tmp_path):
     def check(text):
         file = tmp_path / "reference.yml"
         file.write_text(text)
@@ -209,7 +174,7 @@ def test_without_the_plugins_the_answer_is_the_commands_that_install_them(site, 
 
 
 @pytest.mark.parametrize(("word", "meant"), [("yes", True), ("on", True), ("no", False), ("Off", False)])
-def test_the_words_for_true_and_false_mean_what_they_do_in_the_reference(amazon, load, word, meant):
+def test_the_words_for_true_and_false_mean_what_they_do_in_the_reference(load, word, meant):
     switches = f"do_tls: {word}\nall_regions: {word}\npreserve: {word}\n"
     [service] = load(f"fqdn: www.example.com\ntcp_port: 443\nroute53_hosted_zone_id: Z0123456789\n{switches}").services
     assert service.probe.registration.name == ("tls" if meant else "tcp")

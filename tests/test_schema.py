@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from dnslb import ConfigurationError, RecordManagerType, Secret, option
+from dnslb import AddressSourceType, ConfigurationError, RecordManagerType, Secret, option
 from dnslb.config import Config
 from dnslb.registry import Registry
 from dnslb.schema import configuration_schema
@@ -86,6 +86,8 @@ REFUSED = {
     "an empty list of addresses": SERVICE + "address: []\n",
     "an observer that there is not": SERVICE + "observe: http\n",
     "a name server that is a number": SERVICE + "observe: dns\nname_servers: [53]\n",
+    "an unknown address source": SERVICE + "address: {plugin: tcp}\n",
+    "an address source in a list": SERVICE + "address: [{plugin: tcp}]\n",
     "an unknown plugin": SERVICE + "probe: tpc\n",
     "a plugin of another kind": SERVICE + "probe: {plugin: local, path: x}\n",
     "a plugin without its option": SERVICE + "record_manager: {plugin: local}\n",
@@ -121,3 +123,20 @@ def test_a_secret_is_a_reference_to_one(written, taken):
     validator = jsonschema.Draft202012Validator(configuration_schema([made]))
     service = {"fqdn": "a.test", "tcp_port": 1, "record_manager": {"plugin": "acme", "token": written}}
     assert validator.is_valid(service) is taken
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        ("auto", True),
+        (["10.0.0.7", "fd00::7"], True),
+        ({"plugin": "acme", "token": "env:TOKEN"}, True),
+        ({"plugin": "acme"}, False),
+        ({"plugin": "other", "token": "env:TOKEN"}, False),
+    ],
+)
+def test_an_address_is_written_or_left_to_a_plugin(written, taken):
+    made = AddressSourceType(name="acme", summary="", options=Options, factory=print)
+    validator = jsonschema.Draft202012Validator(configuration_schema([made]))
+    assert validator.is_valid({"fqdn": "a.test", "tcp_port": 1, "address": written}) is taken
+    assert configuration_schema([made]) == configuration_schema([made]), "making it changes what it is made of"

@@ -27,6 +27,7 @@ from dnslb.errors import (
 )
 from dnslb.forms import Count, DomainName, Port, Seconds, Secret, at_least
 from dnslb.hookspecs import (
+    AddressSourceType,
     DestroyerType,
     NoOptions,
     ProbeType,
@@ -35,6 +36,7 @@ from dnslb.hookspecs import (
     hookimpl,
 )
 from dnslb.interfaces import (
+    AddressSource,
     Capabilities,
     Destroyer,
     EachProbe,
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "AddressSource",
+    "AddressSourceType",
     "Capabilities",
     "Change",
     "Config",

@@ -37,15 +37,35 @@ class OwnAddresses:
             ConfigurationError: there are several to choose from, or two choices give one family, or an
                 interface is not there. It may go away again: interfaces come and go.
         """
-        found: dict[RecordType, Address] = {}
-        for choice in self.choices:
-            for address in _of_choice(choice):
-                type_ = RecordType.of(address)
-                if found.setdefault(type_, address) != address:
-                    raise ConfigurationError(
-                        f"address: {found[type_]} and {address} are of one family; name one of them"
-                    )
-        return found
+        chosen = [address for choice in self.choices for address in _of_choice(choice)]
+        try:
+            return of_each_family(chosen)
+        except ValueError as error:
+            raise ConfigurationError(f"address: {error}; name one of them") from error
+
+
+def of_each_family(addresses: Iterable[Address]) -> Mapping[RecordType, Address]:
+    """The addresses by the type of their records.
+
+    Raises:
+        ValueError: two of them are of one family.
+    """
+    found: dict[RecordType, Address] = {}
+    for address in addresses:
+        type_ = RecordType.of(address)
+        if found.setdefault(type_, address) != address:
+            raise ValueError(f"{found[type_]} and {address} are of one family")
+    return found
+
+
+def require_reachable(address: Address) -> None:
+    """Passes over an address that others may reach this host by, if they are on the right network.
+
+    Raises:
+        ValueError: nobody else can.
+    """
+    if address.is_multicast or address.is_unspecified or address.is_link_local:
+        raise ValueError(f"{str(address)!r} is not an address that others can reach this host by")
 
 
 def _of_choice(choice: str) -> list[Address]:
@@ -57,8 +77,10 @@ def _of_choice(choice: str) -> list[Address]:
         if "%" in choice:  # a zone index
             raise ConfigurationError(f"address: {error}") from error
         return _of_interface(choice)
-    if address.is_multicast or address.is_unspecified or address.is_link_local:
-        raise ConfigurationError(f"address: {choice!r} is not an address that others can reach this host by")
+    try:
+        require_reachable(address)
+    except ValueError as error:
+        raise ConfigurationError(f"address: {error}") from error
     return [address]
 
 

@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import Self
 
 from dnslb.addresses import OwnAddresses
+from dnslb.asked import AskedAddresses
 from dnslb.calls import AsyncRecordManager, Calls
 from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
-from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter
+from dnslb.interfaces import AddressSource, Destroyer, Probe, RecordManager, RegionFilter
 from dnslb.keeper import Hinting, Keeper, Parts
 from dnslb.log import say
 from dnslb.prober import probe_round
@@ -48,6 +49,7 @@ class LoadBalancer:
         probe: Probe | None = None,
         region_filter: RegionFilter | None = None,
         destroyer: Destroyer | None = None,
+        address_source: AddressSource | None = None,
     ) -> None:
         """Objects given here are used in place of those that the settings choose."""
         self.settings = settings
@@ -58,6 +60,8 @@ class LoadBalancer:
             region_filter = settings.region_filter.make(service)
         if destroyer is None and settings.destroyer:
             destroyer = settings.destroyer.make(service)
+        if address_source is None and settings.address_source:
+            address_source = settings.address_source.make(service)
         self._records = AsyncRecordManager(record_manager)
         self._hint = _hinting(settings)
         parts = Parts(
@@ -67,7 +71,8 @@ class LoadBalancer:
             Calls("the destroyer").bound(_DESTROY_TIMEOUT, destroyer.destroy) if destroyer else None,
             self._hint,
         )
-        own = OwnAddresses(settings.options.address)
+        self._asked = AskedAddresses(address_source) if address_source is not None else None
+        own = self._asked or OwnAddresses(settings.options.address)
         policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
         self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}
@@ -97,6 +102,8 @@ class LoadBalancer:
         """
         fqdn = self.settings.options.fqdn
         try:
+            if self._asked is not None:
+                await self._asked.ask()
             for type_ in self._own_addresses():
                 await self._records.read(fqdn, type_)
         except Unavailable as error:
@@ -121,12 +128,14 @@ class LoadBalancer:
 
         Cancelling it ends it at once, without that.
         """
-        stop = stop or asyncio.Event()
-        names = ", ".join(str(address) for address in self._own_addresses().values())
+        await self._run(await self._first_addresses(), stop or asyncio.Event())
+
+    async def _run(self, own: Mapping[RecordType, Address], stop: asyncio.Event) -> None:
+        names = ", ".join(map(str, own.values())) or "no address yet"
         fqdn, port = self.settings.options.fqdn, self.settings.options.tcp_port
         say(logging.INFO, "started", f"{fqdn}: registering {names}, port {port}", service=fqdn, port=port)
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with self._asking(), asyncio.TaskGroup() as tasks:
                 for keeper in self._keepers.values():
                     tasks.create_task(keeper.run(stop))
         finally:
@@ -140,6 +149,19 @@ class LoadBalancer:
         except DnslbError as error:
             say(logging.WARNING, "not-closed", f"{self.settings.options.fqdn}: {error}", error=str(error))
 
+    async def _first_addresses(self) -> Mapping[RecordType, Address]:
+        """The own addresses to begin with; none where a source cannot tell them now, which passes by itself."""
+        if self._asked is not None:
+            try:
+                await self._asked.ask()
+            except Unavailable:
+                return {}  # each keeper says so, and has another look soon
+        return self._own_addresses()
+
+    def _asking(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """As long as it lasts, an address source is asked again and again."""
+        return self._asked.asked_each(self.settings.check_interval) if self._asked else contextlib.nullcontext()
+
     def _own_addresses(self) -> Mapping[RecordType, Address]:
         own = self._own.find()
         if not own:
@@ -150,15 +172,17 @@ class LoadBalancer:
         """What is wrong from the start is raised where it is started, and not later in the background."""
         if self._begun:
             raise RuntimeError("this load balancer has been started already; make another one")
-        self._own_addresses()
+        if self._asked is None:
+            self._own_addresses()
         self._begun = True
 
     # -- inside somebody's event loop ----------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         self._begin()
+        own = await self._first_addresses()
         self._stop = asyncio.Event()
-        self._task = asyncio.create_task(self.run(self._stop), name="dnslb")
+        self._task = asyncio.create_task(self._run(own, self._stop), name="dnslb")
         return self
 
     async def __aexit__(
@@ -176,7 +200,8 @@ class LoadBalancer:
 
         Raises:
             RuntimeError: it has been started already.
-            ConfigurationError: there is no own address, or no one can tell which.
+            ConfigurationError: there is no own address, or no one can tell which. An address source is asked later, in
+                the background, and what is wrong then is logged as `failed`.
         """
         self._begin()
         self._thread = _Thread(self)

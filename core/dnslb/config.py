@@ -21,7 +21,7 @@ from dnslb.hookspecs import RecordManagerType
 from dnslb.options import parse_options
 from dnslb.records import MAX_TTL
 from dnslb.registry import Registry
-from dnslb.settings import PLUGIN_KEYS, Selection, ServiceOptions, ServiceSettings
+from dnslb.settings import PLUGIN_KEYS, Selection, ServiceOptions, ServiceSettings, selects_plugin
 from dnslb.text import one_line
 
 _LONGEST_PROBE_INTERVAL = 5.0
@@ -117,7 +117,7 @@ class _Loader:
         already = len(self.problems)
         options = parse_options(
             ServiceOptions,
-            written,
+            {key: value for key, value in written.items() if not selects_plugin(key, value)},
             path=path,
             base=self.document.base,
             problems=self.problems,
@@ -143,11 +143,14 @@ class _Loader:
             region_filter=selections.get("region_filter"),
             destroyer=None if options.preserve else selections.get("destroyer"),
             probe=selections["probe"],
+            address_source=selections.get("address"),
         )
 
     def _chosen(self, written: Mapping[str, Any], path: KeyPath) -> dict[str, _Choice]:
         """The plugin selections by key; those by the flat keys of the reference and by default included."""
-        chosen = {key: _Choice(written[key], (*path, key)) for key in PLUGIN_KEYS if written.get(key) is not None}
+        chosen = {
+            key: _Choice(written[key], (*path, key)) for key in PLUGIN_KEYS if selects_plugin(key, written.get(key))
+        }
         for key, selection in self._flat(written, path).items():
             if key == "record_manager" and key in chosen:
                 self._problem("route53_hosted_zone_id selects a provider too; keep one of them", chosen[key].path)

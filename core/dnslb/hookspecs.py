@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pluggy
 
-from dnslb.interfaces import Capabilities, Destroyer, Probe, RecordManager, RegionFilter, Service
+from dnslb.interfaces import AddressSource, Capabilities, Destroyer, Probe, RecordManager, RegionFilter, Service
 
 PROJECT = "dnslb"
 """The name of the pluggy project, and of the entry point group."""
@@ -92,7 +92,23 @@ class ProbeType(Registration):
     factory: Callable[[Any, Service], Probe]
 
 
-KINDS: tuple[type[Registration], ...] = (RecordManagerType, RegionFilterType, DestroyerType, ProbeType)
+@dataclass(frozen=True, kw_only=True)
+class AddressSourceType(Registration):
+    """A way to learn the own addresses of this host: `address: {plugin: NAME}`."""
+
+    kind = "address source"
+    hook = "dnslb_address_sources"
+
+    factory: Callable[[Any, Service], AddressSource]
+
+
+KINDS: tuple[type[Registration], ...] = (
+    RecordManagerType,
+    RegionFilterType,
+    DestroyerType,
+    ProbeType,
+    AddressSourceType,
+)
 """Every kind of plugin, in the order in which they are listed."""
 
 
@@ -156,4 +172,16 @@ def dnslb_probes() -> Iterable[ProbeType]:  # type: ignore[empty-body]
         @hookimpl
         def dnslb_probes():
             yield ProbeType(name="redis", summary="PING", factory=lambda options, service: Redis())
+    """
+
+
+@hookspec
+def dnslb_address_sources() -> Iterable[AddressSourceType]:  # type: ignore[empty-body]
+    """The address sources that the plugin provides, under the same rules as `dnslb_record_managers`.
+
+    For example:
+
+        @hookimpl
+        def dnslb_address_sources():
+            yield AddressSourceType(name="cloud", summary="As the cloud tells it", factory=make_source)
     """

@@ -1,7 +1,7 @@
 """What the objects behind the plugins can do: one Protocol a kind, and the values that pass through them.
 
-Record managers, region filters and destroyers are synchronous, because the SDKs below them are; dnslb calls
-them in worker threads, each call under a time limit of its own. Probes are asynchronous and take a batch.
+Record managers, region filters, destroyers and address sources are synchronous, because the SDKs below them are; dnslb
+calls them in worker threads, each call under a time limit of its own. Probes are asynchronous and take a batch.
 """
 
 from __future__ import annotations
@@ -104,6 +104,18 @@ class Destroyer(Protocol):
 
         Raises:
             ProviderError: some could not be destroyed, or it is not certain which instance is meant.
+        """
+
+
+@runtime_checkable
+class AddressSource(Protocol):
+    """Tells the own addresses of this host, where somebody else knows them better than its interfaces do."""
+
+    def find(self) -> frozenset[Address]:
+        """The own addresses as they are now, at most one of each family.
+
+        Raises:
+            ProviderError: it cannot tell. The addresses that it told last are then kept.
         """
 
 

@@ -26,6 +26,7 @@ from dnslb.decision import (
     State,
     Trouble,
     Why,
+    attempts,
     decide,
     revised,
 )
@@ -51,7 +52,7 @@ class Records(PublishedRecords, Protocol):
 
 
 Probing = Callable[[Sequence[Target], float], Awaitable[Mapping[Target, ProbeResult]]]
-"""One round of probes, each within so many seconds."""
+"""One round of probes, each within so many seconds: the best result for each target, of as many as it is named."""
 
 Filtering = Callable[[frozenset[Address]], Awaitable[Collection[Address]]]
 Destroying = Callable[[frozenset[Address]], Awaitable[None]]
@@ -61,10 +62,10 @@ Hinting = Callable[[RecordType], Awaitable[RecordSet]]
 
 
 class Own(Protocol):
-    """What knows the own addresses: `OwnAddresses`, or a simulated one."""
+    """What knows the own addresses without waiting: `OwnAddresses`, `AskedAddresses`, or a simulated one."""
 
     def find(self) -> Mapping[RecordType, Address]:
-        """The own addresses as they are now."""
+        """The own addresses as they are now, or as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,8 @@ class Keeper:
         # A keeper that dies of a mistake of ours leaves its cluster unwatched; it says so, and goes on.
         try:
             return await self._step(look, stopping=stopping)
-        except Exception:
-            text = f"{self._name}: a mistake in dnslb or in a plugin; going on"
-            logging.getLogger("dnslb").exception("%s", text, extra={"dnslb": {"event": "bug"}})
+        except Exception:  # noqa: BLE001 - whatever it is
+            self._say(logging.ERROR, "bug", "a mistake in dnslb or in a plugin; going on", exc_info=True)
             return Look(self._now() + self._policy.probe_interval, read=True)
 
     async def _step(self, look: Look, *, stopping: bool = False) -> Look:
@@ -179,7 +179,7 @@ class Keeper:
         try:
             own = self._own.find().get(self._type)
         except ConfigurationError as error:
-            self._complain("own-address", f"keeping {self.state.own}: {error}")
+            self._complain("own-address", f"keeping {self.state.own or 'none'}: {error}")
             return self.state.own
         self._complaints.pop("own-address", None)
         return own
@@ -208,7 +208,11 @@ class Keeper:
         return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
 
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
-        targets = [Target(address, self._service.port) for address in sorted(addresses, key=int)]
+        targets = [
+            Target(address, self._service.port)
+            for address in sorted(addresses, key=int)
+            for _ in range(attempts(self.state, address))
+        ]
         results = await self._parts.probe(targets, self._policy.probe_timeout) if targets else {}
         for target, result in results.items():
             if not result.healthy:

@@ -20,9 +20,12 @@ LOGGER = logging.getLogger("dnslb")
 """Where every event goes."""
 
 
-def say(level: int, event: str, text: str, **parts: Any) -> None:
-    """Logs an event: a word that programs look for, a sentence for people, and the parts it was made of."""
-    LOGGER.log(level, "%s", text, extra={"dnslb": {"event": event, **parts}})
+def say(level: int, event: str, text: str, *, exc_info: bool = False, **parts: Any) -> None:
+    """Logs an event: a word that programs look for, a sentence for people, and the parts it was made of.
+
+    With `exc_info`, the traceback of the exception that is being handled follows.
+    """
+    LOGGER.log(level, "%s", text, exc_info=exc_info, extra={"dnslb": {"event": event, **parts}})
 
 
 def reason_parts(reason: Reason) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The plugin selections that the flat keys stand for, by the key that would select the same.
 
     With Route 53, the reference keeps to the instances of its own region and destroys those that fail, unless
-    `all_regions` or `preserve` say otherwise.
+    `all_regions` or `preserve` say otherwise. It destroys whatever carries the address; here it has to be of the Auto
+    Scaling group of the one that asks, since the keys name nothing else to know a cluster's instances by.
     """
     if not written.get(_SELECTS):
         return {}
@@ -35,7 +36,7 @@ def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if not written.get("all_regions"):
         made["region_filter"] = _selection("ec2", _EC2, written)
     if not written.get("preserve"):
-        made["destroyer"] = _selection("ec2", _EC2, written)
+        made["destroyer"] = _selection("ec2", _EC2, written) | {"own_group": True}
     return made
 
 

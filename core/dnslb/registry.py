@@ -23,13 +23,14 @@ from dnslb.errors import DnslbError, PluginAmbiguous, PluginBroken, PluginError,
 from dnslb.hookspecs import (
     KINDS,
     PROJECT,
+    AddressSourceType,
     DestroyerType,
     ProbeType,
     RecordManagerType,
     RegionFilterType,
     Registration,
 )
-from dnslb.interfaces import Destroyer, Probe, RecordManager, RegionFilter, Service
+from dnslb.interfaces import AddressSource, Destroyer, Probe, RecordManager, RegionFilter, Service
 from dnslb.options import describe, nearest
 from dnslb.text import one_line
 
@@ -40,6 +41,7 @@ _INTERFACES: dict[type[Registration], type] = {
     RegionFilterType: RegionFilter,
     DestroyerType: Destroyer,
     ProbeType: Probe,
+    AddressSourceType: AddressSource,
 }
 
 

@@ -16,7 +16,9 @@ def configuration_schema(registrations: Iterable[Registration]) -> Mapping[str, 
     made = list(registrations)
     service = schema_of(ServiceOptions)
     for key, kind in PLUGIN_KEYS.items():
-        service["properties"][key] = _selection([item for item in made if isinstance(item, kind)])
+        of_kind = [item for item in made if isinstance(item, kind)]
+        setting = service["properties"].get(key)  # `address` is one, where it selects no plugin
+        service["properties"][key] = _either(setting, of_kind) if setting else _selection(of_kind)
     service["properties"] |= {key: {"type": "string", "description": "a key of the reference"} for key in FLAT_KEYS}
     several = {
         "type": "object",
@@ -35,6 +37,11 @@ def configuration_schema(registrations: Iterable[Registration]) -> Mapping[str, 
 def _selection(registrations: list[Registration]) -> dict[str, Any]:
     by_name = [registration.name for registration in registrations if not _needs_options(registration)]
     return {"oneOf": [{"type": "string", "enum": by_name}, *map(_with_options, registrations)]}
+
+
+def _either(setting: dict[str, Any], registrations: list[Registration]) -> dict[str, Any]:
+    """What may be written for a key that is a setting, or selects a plugin by a mapping."""
+    return setting | {"oneOf": [*setting["oneOf"], *map(_with_options, registrations)]}
 
 
 def _needs_options(registration: Registration) -> bool:

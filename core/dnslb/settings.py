@@ -10,7 +10,14 @@ from typing import Annotated, Any, Literal
 from dnslb.endpoints import Endpoint, parse_endpoint
 from dnslb.errors import ConfigurationError
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
-from dnslb.hookspecs import DestroyerType, ProbeType, RecordManagerType, RegionFilterType, Registration
+from dnslb.hookspecs import (
+    AddressSourceType,
+    DestroyerType,
+    ProbeType,
+    RecordManagerType,
+    RegionFilterType,
+    Registration,
+)
 from dnslb.interfaces import Service
 from dnslb.options import option
 from dnslb.records import MAX_TTL, Network
@@ -21,8 +28,15 @@ PLUGIN_KEYS: Mapping[str, type[Registration]] = {
     "region_filter": RegionFilterType,
     "destroyer": DestroyerType,
     "probe": ProbeType,
+    "address": AddressSourceType,
 }
 """The keys of a service that select a plugin, and the kind that each selects."""
+
+
+def selects_plugin(key: str, written: Any) -> bool:
+    """Whether a key selects a plugin by what is written for it; text for `address` is no name of one."""
+    return isinstance(written, Mapping) if key == "address" else key in PLUGIN_KEYS and written is not None
+
 
 # No provider is asked as often as this; it keeps a slip of the pen from becoming a busy loop.
 Interval = Annotated[float, at_least("100ms")]
@@ -33,14 +47,14 @@ _DEFAULT_INTERVAL = 60.0
 def _address_choice(value: Any, _: Path) -> tuple[str, ...]:
     choices = value if isinstance(value, list) else [value]
     if not choices or not all(isinstance(choice, str) and choice for choice in choices):
-        raise ValueError("write auto, the name of an interface, an address, or a list of addresses")
+        raise ValueError("write auto, the name of an interface, an address, a list of addresses, or {plugin: NAME}")
     return tuple(choices)
 
 
 AddressChoice = Annotated[
     tuple[str, ...],
     Form(
-        "auto, an interface, or addresses",
+        "auto, an interface, addresses, or {plugin: NAME}",
         _address_choice,
         {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
     ),
@@ -85,7 +99,7 @@ class ServiceOptions:
     )
     ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
     address: AddressChoice = option(
-        ("auto",), help="the own address: auto, the name of an interface, an address, or a list of addresses"
+        ("auto",), help="the own address: auto, the name of an interface, an address, a list of addresses, or a plugin"
     )
     observe: Literal["api", "dns"] = option(
         "api", help="where the record set is read while nothing is to be done: api, or dns: the zone's own name servers"
@@ -135,8 +149,8 @@ class Selection:
 class ServiceSettings:
     """One service, complete: what was left out is filled in. Times are in seconds.
 
-    `region_filter` and `destroyer` are None where there is none, `record_manager` where the configuration chose none,
-    which is an error only once a load balancer is made.
+    `region_filter` and `destroyer` are None where there is none, `address_source` where `options.address` counts, and
+    `record_manager` where the configuration chose none, which is an error only once a load balancer is made.
     """
 
     options: ServiceOptions
@@ -147,6 +161,7 @@ class ServiceSettings:
     region_filter: Selection | None
     destroyer: Selection | None
     probe: Selection
+    address_source: Selection | None = None
 
     def required_record_manager(self) -> Selection:
         """The provider.

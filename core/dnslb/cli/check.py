@@ -45,7 +45,13 @@ async def _verify(config: Config) -> bool:
 
 
 def _summary(settings: ServiceSettings) -> str:
-    plugins = [settings.record_manager, settings.region_filter, settings.destroyer, settings.probe]
+    plugins = [
+        settings.record_manager,
+        settings.region_filter,
+        settings.destroyer,
+        settings.probe,
+        settings.address_source,
+    ]
     used = ", ".join(f"{plugin.registration.kind} {plugin.registration.name}" for plugin in plugins if plugin)
     times = f"every {format_duration(settings.check_interval)}, TTL {settings.ttl} s"
     return f"{settings.options.fqdn}:{settings.options.tcp_port}: ok ({used}; {times})"

@@ -21,7 +21,7 @@ from dnslb.decision.model import (
     Withdraw,
 )
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import manages
+from dnslb.decision.targets import attempts, manages
 
 __all__ = [
     "Action",
@@ -39,6 +39,7 @@ __all__ = [
     "Trouble",
     "Why",
     "Withdraw",
+    "attempts",
     "decide",
     "manages",
     "revised",

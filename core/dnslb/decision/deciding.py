@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
-from dnslb.decision.looking import confirm_at, confirming_look, next_look, stale_evidence
+from dnslb.decision.looking import confirming_look, next_look, stale_evidence
 from dnslb.decision.model import (
     Action,
     Decision,
@@ -28,7 +27,7 @@ from dnslb.decision.model import (
 )
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import managed
+from dnslb.decision.targets import failing, jury, suspects
 from dnslb.records import Address, RecordSet
 
 Ruling = Iterator[Action | Reason]
@@ -50,9 +49,8 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
     stale = stale_evidence(state, seen, policy, wanted)
     if wanted and (seen.record_set is None or stale):
-        at = confirm_at(state, seen, policy, wanted, stale)
-        return Decision(replace(state, confirm_at=at), (), refusals, confirming_look(state, seen, policy, at, stale))
-    return Decision(replace(state, confirm_at=None), wanted, refusals, next_look(state, seen, policy))
+        return Decision(state, (), refusals, confirming_look(state, seen, policy, stale))
+    return Decision(state, wanted, refusals, next_look(state, seen, policy))
 
 
 def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
@@ -96,7 +94,7 @@ def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
 
     Who has not been asked yet gives hope enough to ask (see `stale_evidence`), and no more.
     """
-    others = managed(state, policy)
+    others = jury(state, policy) - {state.own}
     hopeful = [address for address in others if not state.health_of(address).failures]
     if not hopeful:
         yield Reason.of(Why.STOP_STAYS, own, others=len(others))
@@ -116,7 +114,7 @@ def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> R
 
 def _answering(state: State, policy: Policy) -> tuple[int, int]:
     """How many of the other members answered when last probed, and how many others there are."""
-    others = managed(state, policy)
+    others = jury(state, policy) - {state.own}
     healthy = sum(state.health_of(address).passed > 0 for address in others)
     return healthy, len(others)
 
@@ -125,20 +123,20 @@ def _answering(state: State, policy: Policy) -> tuple[int, int]:
 
 
 def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
-    others = managed(state, policy)
-    failing = [address for address in others if state.health_of(address).failures]
+    suspected = suspects(state, policy)
     down = [
         address
-        for address in failing
+        for address in suspected
         if state.health_of(address).down(policy) and _stayed(state, seen, policy, address)
     ]
     if not down or seen.stopping:
         return
     down.sort(key=lambda address: (state.health_of(address).failing_since, int(address)))
     if not _sure_of_oneself(state):
-        yield from (Reason.of(Why.SELF_UNSURE, address, detail=_detail(state, address)) for address in down)
+        why = Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER
+        yield from (Reason.of(why, address, detail=_detail(state, address)) for address in down)
         return
-    alone = len(others) > 1 and len(failing) == len(others)
+    alone = len(suspected) > 1 and suspected == jury(state, policy) - {state.own}
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
     if overdue and _may_remove_slowly(state, seen, policy, alone=alone):
         health = state.health_of(overdue[0])
@@ -146,9 +144,12 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
         yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
     elif alone:
         for address in down:
-            yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(failing))
+            yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(suspected))
+    elif seen.now < state.held_until:
+        for address in down:
+            yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=_names(state.objectors))
     else:
-        yield from _evictions(state, policy, down, len(failing))
+        yield from _evictions(state, seen, policy, down)
 
 
 def _stayed(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
@@ -160,22 +161,42 @@ def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone
     """One at a time; where nobody answers, with time between them to come back, and no more once one did."""
     if alone and state.refuted:
         return False
-    return seen.now - state.last_slow >= policy.interval * (3 if alone else 1)
+    return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)
 
 
-def _evictions(state: State, policy: Policy, down: list[Address], failing: int) -> Ruling:
+def _evictions(state: State, seen: Observation, policy: Policy, down: list[Address]) -> Ruling:
     floor = _floor(state)
     room = len(state.members) - floor
+    fail = len(suspects(state, policy) | (failing(state) & state.left.keys()))
+    allowed = _allowed(state, seen, policy, fail)
     for address in down:
         health = state.health_of(address)
         if policy.regional and not health.local:
             yield Reason.of(Why.ELSEWHERE, address, detail=health.detail, limit=policy.max_failures)
         elif room <= 0:
-            numbers = {"failing": failing, "members": len(state.members), "floor": floor}
+            numbers = {"failing": fail, "members": len(state.members), "floor": floor}
             yield Reason.of(Why.FLOOR, address, detail=health.detail, **numbers)
+        elif allowed <= 0:
+            yield Reason.of(Why.PACED, address, detail=health.detail, failing=fail)
         else:
             room -= 1
+            allowed -= 1
             yield Evict(address, Reason.of(Why.DOWN, address, **_failures(health)))
+
+
+def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
+    """How many may be removed at once. The only one who fails is dead; where several fail, it may be the network.
+
+    Then one is removed, as a question, and after `objection_time` without an answer 4, 16, 64... Where others leave all
+    the time, for whatever reason, that must not keep the only member that fails in for ever.
+    """
+    if fail <= 1:
+        return 1
+    if seen.now >= state.paced_until:
+        return int(4**state.wave) if seen.now - state.paced_until <= policy.interval else 1
+    members = suspects(state, policy)
+    longest = max(state.health_of(address).failing_for(seen.now) for address in members)
+    return int(len(members) == 1 and longest > 3 * policy.objection_time)
 
 
 def _sure_of_oneself(state: State) -> bool:
@@ -206,6 +227,10 @@ def _removed_instances(state: State, seen: Observation, policy: Policy) -> Rulin
             seconds = seen.now - removed_at
             reason = Reason.of(Why.STILL_DOWN, address, seconds=seconds, detail=health.detail)
             yield Destroy(address, reason)
+
+
+def _names(addresses: frozenset[Address]) -> str:
+    return ", ".join(map(str, sorted(addresses, key=int)))
 
 
 def _failures(health: Health) -> dict[str, object]:

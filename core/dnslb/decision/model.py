@@ -17,6 +17,12 @@ NEVER = math.inf
 MOST_EVICTIONS = 4
 """The pause before coming back grows to 2^4 intervals and no further."""
 
+MOST_OBJECTIONS = 3
+"""Who was removed more often than that in a row gives in, whatever it sees."""
+
+MOST_WAVES = 5
+"""After 1, 4, 16, 64 and 256 removals without an objection, there is nothing left to be careful about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -53,8 +59,12 @@ class Policy:
 
     @property
     def probe_timeout(self) -> float:
-        """How long a target may take to answer: a quarter of the interval as in the reference, at most 5 s."""
-        return min(self.interval / 4, 5.0)
+        """How long a target may take to answer: a quarter of the interval as in the reference, at most 1.5 s.
+
+        A host that is off answers nothing, and several of these have to pass before it is judged. The kernel repeats
+        a SYN after a second (RFC 6298), so one lost packet is no failure.
+        """
+        return min(self.interval / 4, 1.5)
 
     @property
     def blip(self) -> float:
@@ -65,6 +75,31 @@ class Policy:
     def evidence_age(self) -> float:
         """How old a probe may be that a removal rests on."""
         return self.recheck_interval + self.probe_timeout
+
+    @property
+    def disturbed_interval(self) -> float:
+        """Between two readings while a member fails: who was wrongly removed must notice soon, to say so."""
+        return self.interval / 4
+
+    @property
+    def objection_time(self) -> float:
+        """How long whoever was removed has to come back, before more are removed."""
+        return self.interval * 0.8 + 2.0
+
+    @property
+    def objection_pause(self) -> float:
+        """How long whoever objects stays away all the same, so that everybody sees it leave and come back."""
+        return 1.4 * self.disturbed_interval
+
+    @property
+    def objection_memory(self) -> float:
+        """A member that comes back within this time objects to its removal; who obeys stays away for longer."""
+        return 1.5 * self.interval
+
+    @property
+    def hold(self) -> float:
+        """How long an agent judges nobody, after somebody objected; doubled each time."""
+        return 32 * self.interval
 
     @property
     def memory(self) -> float:
@@ -134,13 +169,19 @@ class State:
         own: the own address, None as long as there is none of this family.
         former: addresses that were the own one before, and may still be in the record set.
         record_set: as last seen, None before the first reading; with hints, as a name server showed it last.
-        read_at: when the API was last read, or has taken a commit.
+        read_at, shown: when the API was last read, or has taken a commit, and the members then.
         joined: since when each member has been seen in the record set, by readings of the API.
         sizes: (time, number of members) of the readings that count as recent, hints included.
         health: of every address that is probed, the own one included.
         registered_since: since when the own address has been seen in the record set; None while it is not.
         evictions: how often in a row others removed the own address.
         not_before: when the own address may be registered again.
+        left: members that left, and when that was seen; forgotten after a while.
+        objectors: those who came back soon, while they still failed; nobody is judged before `held_until`.
+        objections: how often that happened since all of them answered.
+        wave: how many times in a row members were removed and nobody objected; more may go each time.
+        paced_until: before this, only a lone failure may be acted on.
+        rounds: how many rounds of probes there were.
         removed: what this agent removed and may destroy, and since when it knows it to be gone.
         destroy_not_before: when the next attempt to destroy may be made.
         last_slow: when a member was last removed for having failed too long.
@@ -148,7 +189,6 @@ class State:
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
         troubles: failures of the provider in a row.
         next_read, next_probe: when these are due.
-        confirm_at: when the API is read to confirm what hints ask for; None while they ask for nothing.
         hints: what the zone's own name servers said.
     """
 
@@ -156,12 +196,20 @@ class State:
     former: frozenset[Address] = frozenset()
     record_set: RecordSet | None = None
     read_at: float = -NEVER
+    shown: frozenset[Address] = frozenset()
     joined: Mapping[Address, float] = field(default_factory=dict)
     sizes: tuple[tuple[float, int], ...] = ()
     health: Mapping[Address, Health] = field(default_factory=dict)
     registered_since: float | None = None
     evictions: int = 0
     not_before: float = -NEVER
+    left: Mapping[Address, float] = field(default_factory=dict)
+    objectors: frozenset[Address] = frozenset()
+    objections: int = 0
+    held_until: float = -NEVER
+    wave: int = 0
+    paced_until: float = -NEVER
+    rounds: int = 0
     removed: Mapping[Address, float] = field(default_factory=dict)
     destroy_not_before: float = -NEVER
     last_slow: float = -NEVER
@@ -170,7 +218,6 @@ class State:
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
-    confirm_at: float | None = None
     hints: Hints = field(default_factory=Hints)
 
     @property

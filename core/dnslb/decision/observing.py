@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from dnslb.decision.model import (
     MOST_EVICTIONS,
+    MOST_OBJECTIONS,
+    MOST_WAVES,
+    NEVER,
     Destroy,
     Evict,
     EvictSlowly,
@@ -16,7 +19,7 @@ from dnslb.decision.model import (
     Trouble,
     Withdraw,
 )
-from dnslb.decision.targets import targets
+from dnslb.decision.targets import failing, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address
 
@@ -60,20 +63,65 @@ def _record_set(state: State, seen: Observation, policy: Policy) -> State:
         return state
     members = seen.record_set.addresses
     unbroken = seen.now - state.read_at <= policy.least_stay
+    was_emptied = not members or all(_more_than_half_left(before, members) for before in (state.shown, state.members))
+    state = _departures(state, seen, policy, members)
+    interval = policy.disturbed_interval if _is_disturbed(state, seen, policy) else policy.interval
     state = replace(
         state,
         record_set=seen.record_set,
         read_at=seen.now,
+        shown=members,
         joined=_joined(state, seen, members, unbroken=unbroken or not policy.hints),
         sizes=_sizes(state, seen, policy, members),
         former=state.former & members,
         removed=_still_gone(state, seen, members, unbroken=unbroken),
         refuted=state.refuted or bool(state.doubted & members),
         troubles=0,
-        next_read=seen.now + policy.interval * (0.75 + seen.jitter / 2),
+        next_read=seen.now + interval * (0.75 + seen.jitter / 2),
         hints=state.hints.after_reading(members, state.members, seen.now, policy.interval, seen.jitter),
     )
-    return _membership(state, seen, policy)
+    return _membership(state, seen, policy, was_emptied=was_emptied)
+
+
+def _more_than_half_left(before: frozenset[Address], now: frozenset[Address]) -> bool:
+    return 2 * len(before & now) < len(before)
+
+
+def _departures(state: State, seen: Observation, policy: Policy, members: frozenset[Address]) -> State:
+    """Who has left, and who came back to object.
+
+    A removal is a question, and coming back is the answer: while nobody objects, more may be removed each time.
+    """
+    recent = {address: at for address, at in state.left.items() if seen.now - at <= policy.objection_memory}
+    leaving = state.shown - members - {state.own}
+    back = recent.keys() & members
+    objectors = frozenset(back & failing(state))
+    left = {**recent, **dict.fromkeys(leaving, seen.now)}
+    state = replace(state, left={address: at for address, at in left.items() if address not in back})
+    if objectors:
+        state = _hold(state, seen, policy, objectors)
+    if back:
+        return replace(state, wave=0, paced_until=seen.now + policy.objection_time)
+    if leaving and seen.now >= state.paced_until:
+        wave = state.wave + 1 if seen.now - state.paced_until <= policy.interval else 1
+        return replace(state, wave=min(wave, MOST_WAVES), paced_until=seen.now + policy.objection_time)
+    return state
+
+
+def _hold(state: State, seen: Observation, policy: Policy, objectors: frozenset[Address]) -> State:
+    """It may be this agent that is cut off: it judges nobody for a while, or until those who object answer it."""
+    return replace(
+        state,
+        objectors=state.objectors | objectors,
+        objections=state.objections + 1,
+        held_until=seen.now + policy.hold * 2 ** min(state.objections, 2),
+    )
+
+
+def _is_disturbed(state: State, seen: Observation, policy: Policy) -> bool:
+    """Whether somebody fails, and not only those that have done so for long."""
+    limit = policy.objection_memory * MOST_WAVES
+    return any(state.health[address].failing_for(seen.now) < limit for address in suspects(state, policy))
 
 
 def _sizes(
@@ -110,7 +158,7 @@ def _hint(state: State, seen: Observation, policy: Policy) -> State:
     )
 
 
-def _membership(state: State, seen: Observation, policy: Policy) -> State:
+def _membership(state: State, seen: Observation, policy: Policy, *, was_emptied: bool) -> State:
     """Whether the own address is in, and what it means that it no longer is."""
     if state.own in state.members:
         since = seen.now if state.registered_since is None else state.registered_since
@@ -118,41 +166,61 @@ def _membership(state: State, seen: Observation, policy: Policy) -> State:
         return replace(state, registered_since=since, evictions=0 if settled else state.evictions)
     if state.registered_since is None:
         return state
-    if not state.members:  # no agent removes the last member: somebody emptied the set, and to wait would be an outage
+    if was_emptied:  # no agent removes more than half: somebody else did, and to wait would be an outage
         return replace(state, registered_since=None)
-    pause = policy.interval * 2**state.evictions * (0.75 + seen.jitter / 2)
-    return replace(
-        state,
-        registered_since=None,
-        evictions=min(state.evictions + 1, MOST_EVICTIONS),
-        not_before=seen.now + pause,
-    )
+    state = replace(state, registered_since=None, evictions=min(state.evictions + 1, MOST_EVICTIONS))
+    if _objects(state, policy):
+        state = _hold(state, seen, policy, suspects(state, policy))
+        return replace(state, not_before=seen.now + policy.objection_pause)
+    pause = policy.interval * min(2**state.evictions, 2**MOST_EVICTIONS) * (1 + seen.jitter / 4)
+    return replace(state, not_before=seen.now + pause)
+
+
+def _objects(state: State, policy: Policy) -> bool:
+    """Whether it was wrong to remove this agent, as far as it can tell: others fail for it too, and not all of them.
+
+    Of two, each is as likely to be right, and both stay. Who was removed again and again gives in.
+    """
+    others = jury(state, policy) - {state.own}
+    some_answer = any(state.health[address].passed for address in others if address in state.health)
+    some_fail = bool(suspects(state, policy))
+    return some_fail and (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:
-    wanted = targets(state, policy)
+    wanted = known(state, policy)
     health = {address: state.health[address] for address in wanted if address in state.health}
     for address, result in seen.probes.items():
         if address in wanted:
-            known = health.get(address, Health())
-            health[address] = _after(known, result, seen.probed_at, address in seen.local)
+            before = health.get(address, Health())
+            health[address] = _after(before, result, seen.probed_at, address in seen.local)
     if not seen.probes:
         return replace(state, health=health)
     removed = {address: at for address, at in state.removed.items() if not _answers(seen, address)}
-    state = replace(state, health=health, removed=removed, next_probe=_next_probe(state, seen, policy))
-    somebody_answers = any(address != state.own and health[address].passed for address in health)
+    is_round = state.next_probe <= seen.probed_at
+    state = replace(
+        state,
+        health=health,
+        removed=removed,
+        rounds=state.rounds + is_round,
+        # Re-checks of a few do not put off the round of all.
+        next_probe=seen.probed_at + policy.probe_interval * (0.9 + seen.jitter / 5) if is_round else state.next_probe,
+    )
+    return _answered(state, seen)
+
+
+def _answered(state: State, seen: Observation) -> State:
+    """Who answers takes back its objection; and who is answered at all is not the one that is cut off."""
+    objectors = frozenset(address for address in state.objectors if not _answers(seen, address))
+    if state.objectors and not objectors:
+        state = replace(state, objections=0, held_until=-NEVER)
+    state = replace(state, objectors=objectors)
+    somebody_answers = any(address != state.own and _answers(seen, address) for address in seen.probes)
     return replace(state, doubted=frozenset(), refuted=False) if somebody_answers else state
 
 
 def _answers(seen: Observation, address: Address) -> bool:
     return address in seen.probes and seen.probes[address].healthy
-
-
-def _next_probe(state: State, seen: Observation, policy: Policy) -> float:
-    # Re-checks of a few do not put off the round of all.
-    if state.next_probe > seen.probed_at:
-        return state.next_probe
-    return seen.probed_at + policy.probe_interval * (0.9 + seen.jitter / 5)
 
 
 def _after(health: Health, result: ProbeResult, at: float, local: bool) -> Health:

@@ -29,8 +29,11 @@ class Why(enum.Enum):
     DOWN = "failed {failures} probes over {seconds:.1f} s: {detail}"
     LONG_DOWN = "failed for {seconds:.0f} s, more than {limit} intervals: {detail}"
     SELF_UNSURE = "fails ({detail}), but so does my own self-check: it stays"
+    NOT_MEMBER = "fails ({detail}), but who is not in the record set judges nobody: it stays"
     ALONE = "fails ({detail}), as do all {failing} peers, so it may be me: it stays"
     FLOOR = "fails ({detail}), and so do {failing} of {members} members, of which {floor} are to stay: it stays"
+    PACED = "fails ({detail}) as one of {failing}, so it may be the network: it stays until those who left could object"
+    OBJECTION = "fails ({detail}), but {objectors} came back after being removed, so it may be me: it stays"
     ELSEWHERE = "fails ({detail}), but is not in my region: it stays until it failed for {limit} intervals"
 
     # removed members

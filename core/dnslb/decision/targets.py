@@ -1,9 +1,15 @@
-"""Whom an agent probes and may remove: never just anybody whom the record set names."""
+"""Whom an agent probes and may remove: never just anybody whom the record set names, and never everybody at once.
+
+The members stand on a ring, in an order that is the same for all agents. Each watches its successor, and one more that
+changes each time, so that everybody is watched by somebody all the time and by everybody once in a while. Who is about
+to judge asks a jury: the next members on the ring.
+"""
 
 from __future__ import annotations
 
 import functools
 import ipaddress
+import zlib
 
 from dnslb.decision.model import Policy, State
 from dnslb.records import Address, Network
@@ -12,22 +18,70 @@ from dnslb.records import Address, Network
 _METADATA = ipaddress.ip_address("fd00:0ec2::254")
 
 
-def targets(state: State, policy: Policy) -> frozenset[Address]:
-    """Everybody who is probed: oneself, the managed members, and those who were removed and may be destroyed."""
+JURY = 16
+"""How many are asked before anybody is judged: enough to tell one dead server from a broken network."""
+
+
+def known(state: State, policy: Policy) -> frozenset[Address]:
+    """Everybody whose health is kept: oneself, the others, and those who left while they failed."""
     own = frozenset({state.own} if state.own else ())
-    return own | managed(state, policy) | frozenset(state.removed)
+    return own | frozenset(ring(state, policy)) | frozenset(state.removed) | frozenset(state.left)
+
+
+def watched(state: State, policy: Policy) -> frozenset[Address]:
+    """Whom to probe in this round: oneself, the successor, every other time one more, and all who fail."""
+    others = ring(state, policy)
+    picked = {*others[:1], *failing(state), *state.removed}
+    if others and state.rounds % 2:
+        picked.add(others[state.rounds // 2 % len(others)])
+    return frozenset(picked | ({state.own} if state.own else set()))
+
+
+def jury(state: State, policy: Policy) -> frozenset[Address]:
+    """Whom to probe before anybody is judged: oneself, the next on the ring, and all who are in doubt."""
+    own = frozenset({state.own} if state.own else ())
+    return own | frozenset(ring(state, policy)[:JURY]) | suspects(state, policy)
+
+
+def suspects(state: State, policy: Policy) -> frozenset[Address]:
+    """The other members whose last probe failed."""
+    fail = failing(state)
+    return fail & managed(state, policy) if fail else fail
+
+
+def failing(state: State) -> frozenset[Address]:
+    """Everybody whose last probe failed, members or not."""
+    return frozenset(address for address, health in state.health.items() if health.failures)
+
+
+def attempts(state: State, address: Address) -> int:
+    """How many probes to send at once: who is in doubt gets three chances to answer, since packets get lost."""
+    health = state.health.get(address)
+    return 3 if health is not None and health.failures else 1
 
 
 def managed(state: State, policy: Policy) -> frozenset[Address]:
     """The other members that are probed and may be removed."""
+    return frozenset(ring(state, policy))
+
+
+def ring(state: State, policy: Policy) -> tuple[Address, ...]:
+    """The other members that are probed and may be removed, beginning with the own successor."""
     if state.own is None:
-        return frozenset()
-    return _managed(state.members, state.own, policy.networks) - state.former
+        return ()
+    return _ring(state.members - state.former, state.own, policy.networks)
 
 
-@functools.lru_cache(maxsize=64)
-def _managed(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> frozenset[Address]:
-    return frozenset(address for address in members if address != own and manages(own, address, networks))
+@functools.lru_cache(maxsize=1024)
+def _ring(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> tuple[Address, ...]:
+    others = [address for address in members if address != own and manages(own, address, networks)]
+    here = _place(own)
+    return tuple(sorted(others, key=lambda address: (_place(address) <= here, _place(address))))
+
+
+def _place(address: Address) -> tuple[int, int]:
+    """By a checksum, so that neighbours on the ring are seldom neighbours in a rack."""
+    return zlib.crc32(address.packed), int(address)
 
 
 def manages(own: Address, address: Address, networks: tuple[Network, ...] = ()) -> bool:

@@ -50,6 +50,8 @@ class KeeperAgent:
         await self._cluster.destroy(self._node.address, addresses)
 
     def _say(self, level: int, event: str, text: str, **parts: Any) -> None:  # noqa: ARG002 - the form of `log.say`
+        if event == "bug":  # said while the exception is handled, which ends the simulation instead
+            raise  # noqa: PLE0704
         if event in _TOLD:
             self._cluster.events.append(Event(self._cluster.now, self._node.address, event, text, parts))
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dnslb.decision import Policy
 from dnslb.interfaces import ProbeResult, Target, Verdict
+from dnslb.prober import best_of
 from dnslb.records import Address, RecordSet, RecordType
 from dnslb.simulation.clock import Clock, Task
 from dnslb.simulation.network import Network
@@ -170,9 +171,9 @@ class Cluster:
         """One round of probes from a node; it takes as long as the slowest of them."""
         self.probes += len(targets)
         now = self.now
-        results = {target: self._result(own, target.address, now) for target in targets}
-        await self.clock.sleep(timeout if _SILENT in results.values() else ROUND_TRIP)
-        return results
+        results = [(target, self._result(own, target.address, now)) for target in targets]
+        await self.clock.sleep(timeout if any(result is _SILENT for _, result in results) else ROUND_TRIP)
+        return best_of(results)
 
     def _result(self, own: Address, target: Address, now: float) -> ProbeResult:
         node = self.nodes.get(target)

@@ -14,6 +14,7 @@ except ImportError as error:
 
 # Before they are imported, so that a failed assert in the kit shows its values in the author's report.
 pytest.register_assert_rewrite(
+    "dnslb.testing.address_sources",
     "dnslb.testing.destroyers",
     "dnslb.testing.probes",
     "dnslb.testing.record_managers",
@@ -21,6 +22,7 @@ pytest.register_assert_rewrite(
     "dnslb.testing.registrations",
 )
 
+from dnslb.testing.address_sources import AddressSourceConformance, OwnHost  # noqa: E402
 from dnslb.testing.checks import NOT_APPLICABLE  # noqa: E402
 from dnslb.testing.destroyers import DestroyerConformance, Fleet  # noqa: E402
 from dnslb.testing.memory import MemoryRecordManager, MemoryZone  # noqa: E402
@@ -36,6 +38,7 @@ from dnslb.testing.wire import Counters, CuttingProxy, Endpoint, Mode  # noqa: E
 
 __all__ = [
     "NOT_APPLICABLE",
+    "AddressSourceConformance",
     "Counters",
     "CuttingProxy",
     "DestroyerConformance",
@@ -45,6 +48,7 @@ __all__ = [
     "MemoryRecordManager",
     "MemoryZone",
     "Mode",
+    "OwnHost",
     "ProbeConformance",
     "Probed",
     "RecordManagerConformance",

@@ -22,15 +22,17 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
+from botocore.session import Session
 
-from dnslb import Address, Destroyer, RegionFilter, Service
-from dnslb_ec2 import dnslb_destroyers, dnslb_region_filters
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
+from dnslb import Address, AddressSource, Destroyer, RegionFilter, Service
+from dnslb_aws.descriptions import shared_loader
+from dnslb_ec2 import dnslb_address_sources, dnslb_destroyers, dnslb_region_filters
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2RegionFilterOptions
 
 (FILTER,) = dnslb_region_filters()
 (DESTROYER,) = dnslb_destroyers()
+(SOURCE,) = dnslb_address_sources()
 
 SERVICE = Service("www.example.com", 443)
 REGION, ELSEWHERE = "eu-west-1", "us-east-1"
@@ -224,6 +226,67 @@ def served() -> Callable[..., contextlib.AbstractContextManager[None]]:
     return serving
 
 
+# -- the instance metadata service -------------------------------------------------------------------------
+
+
+class Metadata(http.server.ThreadingHTTPServer):
+    """The instance metadata service, version 2 only; `told` is what it says, by the path after `meta-data/`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Tell)
+        self.told = {"placement/region": (200, "us-east-1")}
+        self.asked: list[str] = []
+        self.sessions = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def tell(self, **items: str) -> None:
+        """Items by their names, with `_` for `-`."""
+        self.told |= {name.replace("_", "-"): (200, text) for name, text in items.items()}
+
+    def source(self, **options: Any) -> AddressSource:
+        return SOURCE.factory(Ec2AddressOptions(**{"metadata_endpoint": self.url} | options), SERVICE)
+
+
+class Tell(http.server.BaseHTTPRequestHandler):
+    server: Metadata
+
+    def do_PUT(self) -> None:
+        valid = (
+            self.path == "/latest/api/token" and 1 <= int(self.headers["X-aws-ec2-metadata-token-ttl-seconds"]) <= 21600
+        )
+        self.server.sessions += 1
+        self.say(200 if valid else 400, "the-token")
+
+    def do_GET(self) -> None:
+        if self.headers["X-aws-ec2-metadata-token"] != "the-token":
+            self.say(401, "")
+            return
+        item = self.path.removeprefix("/latest/meta-data/")
+        self.server.asked.append(item)
+        self.say(*self.server.told.get(item, (404, "")))
+
+    def say(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def metadata() -> Iterator[Metadata]:
+    server = Metadata()
+    with serving(server):
+        yield server
+
+
 # -- the account -------------------------------------------------------------------------------------------
 
 
@@ -236,8 +299,10 @@ class Cloud:
         self._subnets: dict[str, str] = {}
 
     def client(self, service: str, region: str = REGION) -> Any:
-        make: Any = boto3.client
-        return make(service, region_name=region, endpoint_url=f"http://127.0.0.1:{self.front.port}")
+        url = f"http://127.0.0.1:{self.front.port}"
+        session = Session()
+        session.register_component("data_loader", shared_loader())  # reading the description of EC2 takes a second
+        return session.create_client(service, region_name=region, endpoint_url=url)
 
     def filter(self, **options: Any) -> RegionFilter:
         given = {"region": REGION, "endpoint_url": self.front.url} | options
@@ -260,6 +325,24 @@ class Cloud:
         client = client or self.ec2
         launched = client.run_instances(ImageId=AMI, MinCount=1, MaxCount=1, TagSpecifications=specification, **more)
         return self.described(launched["Instances"][0]["InstanceId"], client)
+
+    def scale(self, subnet: str, name: str, size: int) -> list[dict[str, Any]]:
+        """A new Auto Scaling group of that many instances, which carry TAGS: its instances."""
+        before = {each["InstanceId"] for each in self.live()}
+        scaling = self.client("autoscaling")
+        scaling.create_launch_configuration(
+            LaunchConfigurationName=name, ImageId=AMI, InstanceType="t3.micro", SecurityGroups=[]
+        )
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            LaunchConfigurationName=name,
+            VPCZoneIdentifier=subnet,
+            MinSize=1,
+            MaxSize=4,
+            DesiredCapacity=size,
+            Tags=[{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in TAGS.items()],
+        )
+        return [each for each in self.live() if each["InstanceId"] not in before]
 
     def publish(self, instance: dict[str, Any]) -> Address:
         """Gives an instance an Elastic IP address."""

@@ -7,7 +7,15 @@ from ipaddress import ip_address
 import pytest
 
 from dnslb import Address
-from dnslb.testing import DestroyerConformance, Fleet, Region, RegionFilterConformance, RegistrationConformance
+from dnslb.testing import (
+    AddressSourceConformance,
+    DestroyerConformance,
+    Fleet,
+    OwnHost,
+    Region,
+    RegionFilterConformance,
+    RegistrationConformance,
+)
 
 CLOSED = "http://127.0.0.1:9"
 
@@ -52,4 +60,19 @@ class TestDestroyer(DestroyerConformance):
             unknown=ip_address("10.0.0.250"),
             uncertain=uncertain,
             broken=lambda: cloud.destroyer(endpoint_url=CLOSED),
+        )
+
+
+class TestAddressSource(AddressSourceConformance):
+    @pytest.fixture
+    def host(self, metadata) -> OwnHost:
+        def at(ipv4: str, ipv6: str) -> frozenset[Address]:
+            metadata.tell(public_ipv4=ipv4, ipv6=ipv6)
+            return frozenset(map(ip_address, (ipv4, ipv6)))
+
+        return OwnHost(
+            make=lambda: metadata.source(use="public"),
+            addresses=at("198.51.100.7", "2001:db8::7"),
+            move=lambda: at("198.51.100.8", "2001:db8::8"),
+            broken=lambda: metadata.source(metadata_endpoint=CLOSED),
         )

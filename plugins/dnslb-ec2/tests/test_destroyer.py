@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from dnslb import OutcomeUnknown, Rejected
+from dnslb import OutcomeUnknown, Rejected, Unavailable
 
 GROUP = "www"
 
@@ -159,15 +159,7 @@ def test_two_addresses_of_one_instance_are_one_order(cloud, subnet):
 @pytest.fixture
 def group(cloud, subnet) -> str:
     """Two instances of a group; its name."""
-    scaling = cloud.client("autoscaling")
-    scaling.create_launch_configuration(
-        LaunchConfigurationName=GROUP, ImageId="ami-12c6146b", InstanceType="t3.micro", SecurityGroups=[]
-    )
-    tags = [{"Key": "cluster", "Value": "www", "PropagateAtLaunch": True}]
-    sizes = {"MinSize": 1, "MaxSize": 4, "DesiredCapacity": 2}
-    scaling.create_auto_scaling_group(
-        AutoScalingGroupName=GROUP, LaunchConfigurationName=GROUP, VPCZoneIdentifier=subnet, Tags=tags, **sizes
-    )
+    cloud.scale(subnet, GROUP, 2)
     return GROUP
 
 
@@ -191,6 +183,77 @@ def test_a_group_that_refuses_is_not_passed_by(cloud, group, answer):
         destroy(cloud.destroyer(), cloud.live()[0]["PrivateIpAddress"])
     assert len(cloud.live()) == 2
     assert cloud.front.count("TerminateInstances") == 0
+
+
+# -- the own group -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_of(cloud, metadata):
+    """Makes a destroyer that runs on an instance, and is limited to its group."""
+
+    def make(instance, **options):
+        metadata.tell(instance_id=instance["InstanceId"])
+        return cloud.destroyer(**{"tags": None, "own_group": True, "metadata_endpoint": metadata.url} | options)
+
+    return make
+
+
+def test_an_instance_of_the_own_group_is_terminated(cloud, subnet, one_of):
+    here, failed = cloud.scale(subnet, GROUP, 2)
+    destroy(one_of(here), failed["PrivateIpAddress"])
+    assert cloud.state(failed) == "terminated"
+    assert cloud.state(here) == "running"
+
+
+def test_an_instance_of_another_group_is_not_touched_whatever_its_tags(cloud, subnet, one_of):
+    (here,), (other,) = cloud.scale(subnet, GROUP, 1), cloud.scale(subnet, "api", 1)
+    with pytest.raises(Rejected, match=r"^terminated nothing: i-\w+, which .* is in api; own_group allows www only$"):
+        destroy(one_of(here), other["PrivateIpAddress"])
+    assert cloud.state(other) == "running"
+
+
+def test_an_instance_of_no_group_is_not_touched_by_one_that_is_in_a_group(cloud, subnet, one_of):
+    (here,) = cloud.scale(subnet, GROUP, 1)
+    alone = cloud.launch(SubnetId=subnet)
+    with pytest.raises(Rejected, match="is in no Auto Scaling group; own_group allows www only"):
+        destroy(one_of(here), alone["PrivateIpAddress"])
+    assert cloud.state(alone) == "running"
+
+
+def test_an_instance_without_a_group_terminates_nothing_and_says_to_give_tags(cloud, subnet, one_of):
+    here, other = cloud.launch(SubnetId=subnet), cloud.launch(SubnetId=subnet)
+    said = f"{here['InstanceId']}, which is this instance, is in no Auto Scaling group; give `tags` in place of"
+    with pytest.raises(Rejected, match=f"^terminated nothing: {said}"):
+        destroy(one_of(here), other["PrivateIpAddress"])
+    assert cloud.state(other) == "running"
+
+
+def test_an_instance_that_ec2_does_not_know_terminates_nothing(cloud, subnet, one_of):
+    """As where `region` or `role_arn` is of somewhere else."""
+    (failed,) = cloud.scale(subnet, GROUP, 1)
+    with pytest.raises(Rejected, match=r"i-0123456789abcdef0, .* is not to be found in eu-west-1; check region"):
+        destroy(one_of({"InstanceId": "i-0123456789abcdef0"}), failed["PrivateIpAddress"])
+    assert cloud.state(failed) == "running"
+
+
+@pytest.mark.parametrize("told", [(404, ""), (500, ""), (200, "i-1"), (200, "<html>")])
+def test_without_its_own_id_it_terminates_nothing(cloud, subnet, one_of, metadata, told):
+    here, failed = cloud.scale(subnet, GROUP, 2)
+    destroyer = one_of(here)
+    metadata.told["instance-id"] = told
+    with pytest.raises(Unavailable, match=r"cannot find the id of this instance: .*; give `tags` in place of"):
+        destroy(destroyer, failed["PrivateIpAddress"])
+    assert cloud.state(failed) == "running"
+
+
+def test_where_both_are_given_both_must_hold(cloud, subnet, one_of):
+    here, failed = cloud.scale(subnet, GROUP, 2)
+    with pytest.raises(Rejected, match="lacks the tag stage=live"):
+        destroy(one_of(here, tags={"stage": "live"}), failed["PrivateIpAddress"])
+    assert cloud.state(failed) == "running"
+    destroy(one_of(here, tags={"cluster": "www"}), failed["PrivateIpAddress"])
+    assert cloud.state(failed) == "terminated"
 
 
 # -- done already ------------------------------------------------------------------------------------------

@@ -12,21 +12,17 @@ SEVEN = frozenset({ip_address("10.0.0.7")})
 
 ANSWERS = [
     ("RequestLimitExceeded", 503, Throttled),
-    ("Throttling", 400, Throttled),
-    ("ThrottlingException", 400, Throttled),
     ("UnauthorizedOperation", 403, Denied),
-    ("AccessDenied", 403, Denied),
     ("AuthFailure", 401, Denied),
-    ("ExpiredToken", 400, Denied),
-    ("InvalidClientTokenId", 403, Denied),
-    ("SignatureDoesNotMatch", 403, Denied),
-    ("RequestExpired", 400, Denied),
+    ("Blocked", 400, Denied),
+    ("PendingVerification", 400, Denied),
     ("OptInRequired", 401, Denied),
     ("OperationNotPermitted", 400, Rejected),
     ("InvalidParameterValue", 400, Rejected),
-    ("Unavailable", 503, Unavailable),
-    ("ServiceUnavailable", 503, Unavailable),
 ]
+
+TROUBLE = [("Unavailable", 503), ("ServiceUnavailable", 503), ("InternalError", 500)]
+"""What leaves open whether an order was carried out."""
 
 
 def check_the_line(error: ProviderError, *parts: str) -> None:
@@ -36,7 +32,7 @@ def check_the_line(error: ProviderError, *parts: str) -> None:
         assert part in str(error)
 
 
-@pytest.mark.parametrize(("code", "status", "expected"), [*ANSWERS, ("InternalError", 500, Unavailable)])
+@pytest.mark.parametrize(("code", "status", "expected"), [*ANSWERS, *((*each, Unavailable) for each in TROUBLE)])
 def test_what_a_question_is_answered_with(cloud, answer, code, status, expected):
     cloud.front.answers["DescribeInstances"] = answer(code, status=status)
     with pytest.raises(ProviderError) as caught:
@@ -49,7 +45,7 @@ def test_what_a_question_is_answered_with(cloud, answer, code, status, expected)
     )
 
 
-@pytest.mark.parametrize(("code", "status", "expected"), [*ANSWERS, ("InternalError", 500, OutcomeUnknown)])
+@pytest.mark.parametrize(("code", "status", "expected"), [*ANSWERS, *((*each, OutcomeUnknown) for each in TROUBLE)])
 def test_what_an_order_is_answered_with(cloud, answer, code, status, expected):
     instance = cloud.launch(SubnetId=cloud.network()[1], PrivateIpAddress="10.0.0.7")
     cloud.front.answers["TerminateInstances"] = answer(code, status=status)
@@ -73,32 +69,11 @@ def test_the_encoded_part_of_a_denial_is_left_out(cloud, answer, action):
     assert "4Gx0pQ" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("soon", None), (None, None)])
-def test_the_pause_that_aws_asks_for_is_handed_on(cloud, answer, header, seconds):
-    headers = {"Retry-After": header} if header else {}
-    cloud.front.answers["DescribeInstances"] = answer("RequestLimitExceeded", status=503, headers=headers)
-    with pytest.raises(Throttled) as caught:
-        cloud.filter().filter(SEVEN)
-    assert caught.value.retry_after == seconds
-
-
 def test_a_question_whose_reply_was_lost_is_asked_twice(cloud, answer):
     cloud.front.answers["DescribeInstances"] = answer(cut=True)
     with pytest.raises(Unavailable, match="no answer of AWS"):
         cloud.filter().filter(SEVEN)
     assert cloud.front.count("DescribeInstances") == 2
-
-
-def test_nobody_listens(cloud):
-    with pytest.raises(Unavailable, match=r"no answer of AWS .*; check the network and the region"):
-        cloud.filter(endpoint_url="http://127.0.0.1:9").filter(SEVEN)
-
-
-def test_an_answer_that_is_no_answer_of_aws(cloud, answer, monkeypatch):
-    monkeypatch.setattr(answer, "body", lambda self: b"<html>welcome to this hotel")
-    cloud.front.answers["DescribeInstances"] = answer(status=200)
-    with pytest.raises(Unavailable, match=r"no answer of AWS .*welcome to this hotel"):
-        cloud.filter().filter(SEVEN)
 
 
 def test_an_order_with_an_answer_that_is_no_answer_of_aws(cloud, answer, monkeypatch):
@@ -116,19 +91,3 @@ def test_an_answer_that_lacks_what_an_instance_has(cloud, answer, monkeypatch):
     cloud.front.answers["DescribeInstances"] = answer(status=200)
     with pytest.raises(Unavailable, match="the answer was not understood"):
         cloud.destroyer().destroy(SEVEN)
-
-
-def test_there_are_no_credentials(cloud, monkeypatch):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(Denied, match=r"no credentials for AWS .*; give the instance a role, or set `profile`"):
-        cloud.filter().filter(SEVEN)
-    with pytest.raises(Denied, match="no credentials for AWS"):
-        cloud.filter(role_arn="arn:aws:iam::123456789012:role/dnslb").filter(SEVEN)
-    assert cloud.front.actions == []
-
-
-def test_half_of_the_credentials_are_none(cloud, monkeypatch):
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(Denied, match="no credentials for AWS"):
-        cloud.filter().filter(SEVEN)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from dnslb import Problem
 from dnslb.options import parse_options
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2Options, Ec2RegionFilterOptions
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2Options, Ec2RegionFilterOptions
+
+T = TypeVar("T", bound=Ec2Options | Ec2AddressOptions)
 
 
-def parse(kind: type[Ec2Options], **written: object) -> tuple[Ec2Options | None, list[str]]:
+def parse(kind: type[T], **written: object) -> tuple[T | None, list[str]]:
     problems: list[Problem] = []
     return parse_options(kind, written, base=Path(), problems=problems), [str(problem) for problem in problems]
 
@@ -24,16 +27,14 @@ def test_a_region_filter_needs_nothing():
     assert options.by == ("primary", "secondary", "public", "ipv6")
 
 
-def test_a_destroyer_needs_tags():
-    assert parse(Ec2DestroyerOptions, tags={"cluster": "www"})[1] == []
-    assert parse(Ec2DestroyerOptions) == (
-        None,
-        ["tags is missing: only instances that carry all of these tags are terminated: {cluster: www}"],
-    )
-    assert parse(Ec2DestroyerOptions, tags={}) == (
-        None,
-        ["tags is empty, so any instance could be terminated; give the tags of this cluster's instances"],
-    )
+def test_a_destroyer_needs_to_be_told_whom_it_may_terminate():
+    for limit in ({"tags": {"cluster": "www"}}, {"own_group": True}, {"tags": {"cluster": "www"}, "own_group": True}):
+        assert parse(Ec2DestroyerOptions, **limit)[1] == []
+    for nothing in ({}, {"tags": {}}, {"own_group": False}):
+        assert parse(Ec2DestroyerOptions, **nothing) == (
+            None,
+            ["any instance could be terminated; give the `tags` of this cluster's instances, or `own_group: true`"],
+        )
 
 
 def test_the_keys_of_the_reference_are_options():
@@ -70,10 +71,8 @@ def test_everything_can_be_given():
     [
         ({"region": "Ireland"}, "region: 'Ireland' is not one; they look like eu-west-1"),
         ({"region": "eu-west-1a"}, "region: 'eu-west-1a' is not one"),
-        ({"role_arn": "dnslb"}, "role_arn: 'dnslb' is not one; they look like arn:aws:iam::"),
         ({"vpc_id": "www"}, "vpc_id: 'www' is not one; they look like vpc-"),
         ({"subnet_ids": ["vpc-01234567"]}, "subnet_ids: 'vpc-01234567' is not one; they look like subnet-"),
-        ({"external_id": "4711"}, "external_id is for assuming a role; give role_arn too"),
         ({"states": []}, "states is empty"),
         ({"states": ["terminated"]}, "states: 'terminated' is not one of pending, running, stopping, stopped"),
         ({"by": []}, "by is empty"),
@@ -83,8 +82,6 @@ def test_everything_can_be_given():
         ({"timeout": "0s"}, "timeout: 0s is too short"),
         ({"cache": 60}, "cache: 60 has no unit"),
         ({"endpoint_url": "http://ec2.eu-west-1.amazonaws.com"}, "is not encrypted; write https://"),
-        ({"endpoint_url": "ec2.eu-west-1.amazonaws.com"}, "is not a URL such as https://"),
-        ({"endpoint_url": "https://[::1"}, "is not a URL such as https://"),
         ({"metadata_endpoint": "169.254.169.254"}, "is not a URL such as http://169.254.169.254"),
         ({"verify": False}, "verify: there is no such key"),
         ({"aws_profile": "www"}, "did you mean 'profile'?"),
@@ -101,6 +98,23 @@ def test_what_is_wrong_is_said_in_one_line(kind, written, problem):
     assert problem in problems[0]
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
-def test_plain_http_is_for_this_host_only(url):
-    assert parse(Ec2RegionFilterOptions, endpoint_url=url)[1] == []
+def test_an_address_source_needs_nothing():
+    options, problems = parse(Ec2AddressOptions)
+    assert problems == []
+    assert (options.use, options.metadata_endpoint, options.timeout) == ("private", "http://169.254.169.254", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({"use": "elastic"}, "use: 'elastic' is not one of private, public"),
+        ({"timeout": "0s"}, "timeout: 0s is too short"),
+        ({"metadata_endpoint": "169.254.169.254"}, "is not a URL such as http://169.254.169.254"),
+        ({"region": "eu-west-1"}, "region: there is no such key"),
+    ],
+)
+def test_what_is_wrong_with_an_address_source_is_said_in_one_line(written, problem):
+    options, problems = parse(Ec2AddressOptions, **written)
+    assert options is None
+    assert len(problems) == 1
+    assert problem in problems[0]

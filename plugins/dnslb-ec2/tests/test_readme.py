@@ -11,12 +11,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+import dnslb_aws
 import dnslb_ec2
 from dnslb.options import describe, parse_options
-from dnslb_ec2._options import Ec2DestroyerOptions, Ec2RegionFilterOptions
+from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2RegionFilterOptions
 
 README = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
 
@@ -53,11 +53,13 @@ def test_the_options_are_those_of_the_plugin():
     assert rows("Configuration") == of_filter
     assert rows("For the destroyer") == [each for each in of_destroyer if each not in of_filter]
     assert {each[0] for each in of_filter} - {each[0] for each in of_destroyer} == {"`cache`"}
+    assert rows("The own address") == [row(option) for option in describe(Ec2AddressOptions)]
 
 
 def test_every_line_of_the_troubleshooting_table_is_one_that_the_plugin_writes():
-    source = Path(dnslb_ec2.__file__).parent.glob("*.py")
-    nodes = [node for path in source for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    packages = (dnslb_aws, dnslb_ec2)
+    sources = [path for package in packages for path in Path(package.__file__).parent.glob("*.py")]
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     written = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     fragments = [cells[0].strip("`") for cells in rows("Troubleshooting")]
     assert len(fragments) > 10
@@ -74,6 +76,14 @@ def test_the_configuration_is_understood():
         problems = []
         assert parse_options(kind, options, base=Path(), problems=problems) is not None, problems
     assert written == {}
+
+
+def test_the_configuration_of_the_own_address_is_understood():
+    (text,) = blocks("The own address", "yaml")
+    options = yaml.safe_load(text)["address"]
+    assert options.pop("plugin") == "ec2"
+    problems = []
+    assert parse_options(Ec2AddressOptions, options, base=Path(), problems=problems) is not None, problems
 
 
 # -- the policy --------------------------------------------------------------------------------------------
@@ -97,38 +107,43 @@ def allows(policy: Mapping[str, Any], action: str, resource: str, **context: str
     )
 
 
-@pytest.fixture
-def made(cloud) -> set[str]:
-    """The calls that the plugin makes when it does all that it can do, as IAM names them."""
+def calls(cloud) -> list[str]:
+    """What was called, as IAM names it."""
+    return [f"{service}:{action}" for service, action in zip(cloud.front.services, cloud.front.actions, strict=True)]
+
+
+def granted(policy: Mapping[str, Any]) -> list[str]:
+    return [statement["Action"] for statement in policy["Statement"]]
+
+
+def test_the_policies_allow_the_calls_that_the_plugin_makes_and_nothing_is_spare(cloud):
+    """It does all that it can do with tags."""
     _, subnet = cloud.network()
-    scaling = cloud.client("autoscaling")
-    scaling.create_launch_configuration(
-        LaunchConfigurationName="www", ImageId="ami-12c6146b", InstanceType="t3.micro", SecurityGroups=[]
-    )
-    scaling.create_auto_scaling_group(
-        AutoScalingGroupName="www",
-        LaunchConfigurationName="www",
-        VPCZoneIdentifier=subnet,
-        MinSize=1,
-        MaxSize=1,
-        Tags=[{"Key": "cluster", "Value": "www", "PropagateAtLaunch": True}],
-    )
-    (member,) = cloud.live()
+    (member,) = cloud.scale(subnet, "www", 1)
     alone = cloud.launch(SubnetId=subnet)
     both = frozenset(ip_address(each["PrivateIpAddress"]) for each in (member, alone))
     assert cloud.filter(role_arn=ROLE).filter(both | {ip_address("2001:db8::1")}) == both
     cloud.destroyer(role_arn=ROLE).destroy(both)
-    return {f"{service}:{action}" for service, action in zip(cloud.front.services, cloud.front.actions, strict=True)}
+    by_tags, _, of_the_role = policies()
+    assert sorted(granted(by_tags) + granted(of_the_role)) == sorted(set(calls(cloud)))
 
 
-def test_the_policies_allow_the_calls_that_the_plugin_makes_and_nothing_is_spare(made):
-    granted = [statement["Action"] for policy in policies() for statement in policy["Statement"]]
-    assert len(granted) == len(set(granted))
-    assert set(granted) == made
+def test_the_policy_for_the_own_group_allows_the_calls_that_are_made_then_and_nothing_is_spare(cloud, metadata):
+    here, failed = cloud.scale(cloud.network()[1], "www", 2)
+    metadata.tell(instance_id=here["InstanceId"])
+    address = frozenset({ip_address(failed["PrivateIpAddress"])})
+    assert cloud.filter().filter(address) == address
+    cloud.destroyer(tags=None, own_group=True, metadata_endpoint=metadata.url).destroy(address)
+    _, policy, _ = policies()
+    assert sorted(granted(policy)) == sorted(set(calls(cloud)))
+    terminate = "autoscaling:TerminateInstanceInAutoScalingGroup"
+    assert allows(policy, terminate, GROUP)
+    assert not allows(policy, terminate, GROUP.replace("/www", "/api"))
+    assert not allows(policy, terminate, GROUP.replace("eu-west-1", "us-east-1"))
 
 
 def test_only_what_carries_the_tag_can_be_terminated():
-    policy, _ = policies()
+    policy, *_ = policies()
     tagged, other = {"aws:ResourceTag/cluster": "www"}, {"aws:ResourceTag/cluster": "api"}
     for action, resource in (
         ("ec2:TerminateInstances", f"{ACCOUNT}:instance/i-0123456789abcdef0"),
@@ -150,12 +165,12 @@ def test_the_tag_of_the_policy_is_that_of_the_configuration():
 
 
 def test_instances_of_one_region_can_be_listed():
-    policy, _ = policies()
-    assert allows(policy, "ec2:DescribeInstances", "*", **{"aws:RequestedRegion": "eu-west-1"})
-    assert not allows(policy, "ec2:DescribeInstances", "*", **{"aws:RequestedRegion": "us-east-1"})
+    for policy in policies()[:2]:
+        assert allows(policy, "ec2:DescribeInstances", "*", **{"aws:RequestedRegion": "eu-west-1"})
+        assert not allows(policy, "ec2:DescribeInstances", "*", **{"aws:RequestedRegion": "us-east-1"})
 
 
 def test_one_role_can_be_assumed():
-    _, policy = policies()
+    *_, policy = policies()
     assert allows(policy, "sts:AssumeRole", ROLE)
     assert not allows(policy, "sts:AssumeRole", ROLE + "-admin")

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-import boto3
 import pytest
+from botocore.session import Session
 
 from dnslb import Change, Receipt, RecordManager, RecordType, Service, Snapshot
 from dnslb_route53 import dnslb_record_managers
@@ -52,7 +52,7 @@ class MiniStack:
 
     Attributes:
         address: where it listens.
-        client: boto3's client of its Route 53, for what other people do to a zone.
+        client: a client of its Route 53, for what other people do to a zone.
     """
 
     def __enter__(self) -> Self:
@@ -66,7 +66,7 @@ class MiniStack:
             opened.callback(process.wait)
             opened.callback(process.terminate)
             self._wait_for(process)
-            self.client: Any = boto3.client(
+            self.client: Any = Session().create_client(
                 "route53",
                 endpoint_url=self.url,
                 region_name="us-east-1",

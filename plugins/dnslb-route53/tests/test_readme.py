@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+import dnslb_aws
 import dnslb_route53
 from dnslb import Change, RecordSet, RecordType, Snapshot
 from dnslb.options import describe, parse_options
@@ -60,8 +61,9 @@ def test_the_options_are_those_of_the_plugin():
 
 
 def test_every_line_of_the_troubleshooting_table_is_one_that_the_plugin_writes():
-    source = Path(dnslb_route53.__file__).parent.glob("*.py")
-    nodes = [node for path in source for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    packages = (dnslb_aws, dnslb_route53)
+    sources = [path for package in packages for path in Path(package.__file__).parent.glob("*.py")]
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     written = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     fragments = [cells[0].strip("`") for cells in rows("Troubleshooting")]
     assert len(fragments) > 10

@@ -1,19 +1,14 @@
-"""The calls of AWS that the plugin makes, and the one boundary that no exception of boto3 passes."""
+"""The calls of AWS that the plugin makes."""
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
-from dnslb import Address, Denied, Unavailable
+from dnslb import Address
 from dnslb_ec2._clients import Clients
-from dnslb_ec2._errors import mapped
 from dnslb_ec2._instances import Instance, instance_from
 from dnslb_ec2._options import AddressKind, Ec2Options
 
@@ -112,7 +107,7 @@ class Ec2Api:
                 yield from ((name, can_be[kind]) for name in _FILTERS[kind])
 
     def _describe(self, about: str, filters: list[FilterTypeDef]) -> list[Instance]:
-        with self._boundary(f"cannot list {about} in {self.region}"):
+        with self._clients.calling(f"cannot list {about} in {self.region}"):
             pages = (
                 self._clients.ec2()
                 .get_paginator("describe_instances")
@@ -132,27 +127,13 @@ class Ec2Api:
             OutcomeUnknown: the order was sent and the reply was lost.
             Unavailable, Denied, Rejected: nothing was done.
         """
-        with self._boundary(f"cannot terminate {instance.id} in {self.region}", order=True):
+        with self._clients.calling(f"cannot terminate {instance.id} in {self.region}", order=True):
             if instance.group is not None:
                 self._clients.auto_scaling().terminate_instance_in_auto_scaling_group(
                     InstanceId=instance.id, ShouldDecrementDesiredCapacity=False
                 )
             else:
                 self._clients.ec2(order=True).terminate_instances(InstanceIds=[instance.id])
-
-    # -- the boundary ------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _boundary(self, what: str, *, order: bool = False) -> Iterator[None]:
-        """No exception of the SDK passes it."""
-        try:
-            yield
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise mapped(error, what, order=order) from error
-        except RuntimeError as error:  # botocore has no other name for credentials that stay expired
-            raise Denied(f"{what}: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise Unavailable(f"{what}: the answer was not understood ({type(error).__name__}: {error})") from error
 
 
 def _batches(values: Iterable[str], size: int) -> Iterator[list[str]]:

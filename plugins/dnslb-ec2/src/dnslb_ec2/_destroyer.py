@@ -7,6 +7,7 @@ import threading
 from dnslb import Address, OutcomeUnknown, ProviderError, Rejected, Unavailable
 from dnslb_ec2._api import Ec2Api
 from dnslb_ec2._instances import Instance
+from dnslb_ec2._metadata import id_of_this_instance
 from dnslb_ec2._options import Ec2DestroyerOptions
 
 
@@ -28,7 +29,8 @@ class Ec2Destroyer:
         """Terminates the instances that carry `addresses`, one after another; one that fails keeps none of the others.
 
         Raises:
-            Rejected: not exactly one live instance carries the address, or it lacks a tag, or is in another state.
+            Rejected: not exactly one live instance carries the address, or it lacks a tag, or is in another
+                state or group.
             OutcomeUnknown: the order was sent and the reply was lost.
             ProviderError: EC2 could not be asked, or refused.
         """
@@ -84,14 +86,35 @@ class Ec2Destroyer:
         return None
 
     def _require_allowed(self, instance: Instance, address: Address) -> None:
-        if lacking := instance.lacks(self._options.tags):
+        about = f"terminated nothing: {instance.id}, which carries {address},"
+        if lacking := instance.lacks(self._options.tags or {}):
             wanted = ", ".join(f"{key}={value}" for key, value in sorted(lacking.items()))
-            raise Rejected(f"terminated nothing: {instance.id}, which carries {address}, lacks the tag {wanted}")
+            raise Rejected(f"{about} lacks the tag {wanted}")
         if instance.state not in self._options.states:
+            raise Rejected(f"{about} is {instance.state}; states allows {', '.join(self._options.states)}")
+        if self._options.own_group and instance.group != (own := self._own_group()):
+            raise Rejected(f"{about} is in {instance.group or 'no Auto Scaling group'}; own_group allows {own} only")
+
+    def _own_group(self) -> str:
+        """The Auto Scaling group of this very instance, as EC2 has it now.
+
+        Raises:
+            Rejected: it is in none, or EC2 does not know it.
+            ProviderError: the metadata service or EC2 could not be asked.
+        """
+        own = id_of_this_instance(self._options.metadata_endpoint, self._options.timeout)
+        instance = self._api.instance(own)
+        if instance is None:
             raise Rejected(
-                f"terminated nothing: {instance.id}, which carries {address}, is {instance.state};"
-                f" states allows {', '.join(self._options.states)}"
+                f"terminated nothing: {own}, which is this instance, is not to be found in {self._api.region};"
+                " check region and the account of these credentials, or give `tags` in place of `own_group`"
             )
+        if instance.group is None:
+            raise Rejected(
+                f"terminated nothing: {own}, which is this instance, is in no Auto Scaling group;"
+                " give `tags` in place of `own_group`"
+            )
+        return instance.group
 
     def _ended_meanwhile(self, address: Address) -> bool:
         """Whether an order without a reply, given for this address, was carried out after all."""

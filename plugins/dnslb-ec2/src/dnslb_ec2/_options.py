@@ -1,15 +1,14 @@
-"""What can be written under `region_filter: {plugin: ec2}` and `destroyer: {plugin: ec2}`."""
+"""What can be written under `region_filter:`, `destroyer:` and `address: {plugin: ec2}`."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from dnslb import at_least, option
+from dnslb_aws.options import AwsOptions
 
 AddressKind = Literal["primary", "secondary", "public", "ipv6"]
 
@@ -20,13 +19,12 @@ METADATA = "http://169.254.169.254"
 """The instance metadata service, the same on every instance."""
 
 REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-[0-9]{1,2}")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ec2Options:
+class Ec2Options(AwsOptions):
     """The region and the account that are asked, and which of their instances count.
 
     Raises:
@@ -34,9 +32,6 @@ class Ec2Options:
     """
 
     region: str | None = option(None, help="the region, such as eu-west-1; that of this instance where left out")
-    profile: str | None = option(None, help="the profile of the AWS configuration files whose credentials are used")
-    role_arn: str | None = option(None, help="the role to assume with these credentials")
-    external_id: str | None = option(None, help="the external id that the role asks for")
     endpoint_url: str | None = option(
         None, help="where the APIs of EC2, Auto Scaling and STS are, instead of AWS's own addresses"
     )
@@ -53,22 +48,17 @@ class Ec2Options:
     timeout: Annotated[float, at_least("100ms")] = option(5.0, help="how long to wait for one answer of AWS")
 
     def __post_init__(self) -> None:
-        """Checks what the forms of the fields cannot tell."""
+        """Checks what all options on AWS have in common, and what the forms of the other fields cannot tell."""
+        super().__post_init__()
         _check("region", self.region, REGION, "eu-west-1")
-        _check("role_arn", self.role_arn, _ROLE, "arn:aws:iam::123456789012:role/dnslb")
         _check("vpc_id", self.vpc_id, _VPC, "vpc-0123456789abcdef0")
         for subnet in self.subnet_ids:
             _check("subnet_ids", subnet, _SUBNET, "subnet-0123456789abcdef0")
-        if self.external_id is not None and self.role_arn is None:
-            raise ValueError("external_id is for assuming a role; give role_arn too")
         if not self.states:
             raise ValueError("states is empty, so no instance would count; leave it out for pending and running")
         if not self.by:
             raise ValueError("by is empty, so no address would count; leave it out for all kinds")
-        if self.endpoint_url is not None:
-            _check_endpoint(self.endpoint_url)
-        if not self.metadata_endpoint.startswith(("http://", "https://")):
-            raise ValueError(f"metadata_endpoint: {self.metadata_endpoint!r} is not a URL such as {METADATA}")
+        _check_metadata_endpoint(self.metadata_endpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,18 +76,44 @@ class Ec2RegionFilterOptions(Ec2Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Ec2DestroyerOptions(Ec2Options):
-    """The options of `destroyer: {plugin: ec2}`; without tags it would be let loose on every instance there is."""
+    """The options of `destroyer: {plugin: ec2}`; without a limit it would be let loose on every instance there is."""
 
-    tags: dict[str, str] = option(help="only instances that carry all of these tags are terminated: {cluster: www}")
+    tags: dict[str, str] | None = option(
+        None, help="only instances that carry all of these tags are terminated: {cluster: www}"
+    )
+    own_group: bool = option(
+        False, help="only instances of the Auto Scaling group that this instance is in are terminated"
+    )
 
     def __post_init__(self) -> None:
-        """Checks what all options have in common, and that there are tags."""
+        """Checks what all options have in common, and that something tells whom to terminate."""
         super().__post_init__()
-        _check_tags(self.tags)
-        if not self.tags:
+        _check_tags(self.tags or {})
+        if not self.tags and not self.own_group:
             raise ValueError(
-                "tags is empty, so any instance could be terminated; give the tags of this cluster's instances"
+                "any instance could be terminated; give the `tags` of this cluster's instances, or `own_group: true`"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ec2AddressOptions:
+    """The options of `address: {plugin: ec2}`, which asks this instance's metadata service and no API of AWS.
+
+    Raises:
+        ValueError: the address of the service is none.
+    """
+
+    use: Literal["private", "public"] = option(
+        "private", help="which IPv4 address of the instance; its IPv6 address is registered with either"
+    )
+    metadata_endpoint: str = option(METADATA, help="where the instance metadata service is")
+    timeout: Annotated[float, at_least("100ms")] = option(
+        2.0, help="how long to wait for one answer of the instance metadata service"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks what the forms of the fields cannot tell."""
+        _check_metadata_endpoint(self.metadata_endpoint)
 
 
 def _check(name: str, value: str | None, form: re.Pattern[str], example: str) -> None:
@@ -110,21 +126,6 @@ def _check_tags(tags: Mapping[str, str]) -> None:
         raise ValueError("tags: a key is empty")
 
 
-def _check_endpoint(url: str) -> None:
-    """Plain HTTP only on this host: requests would show what is done, and answers could be forged."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise ValueError(f"endpoint_url: {url!r} is not a URL such as https://ec2.eu-west-1.amazonaws.com")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ValueError(f"endpoint_url: {url!r} is not encrypted; write https:// (http:// is for loopback only)")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _check_metadata_endpoint(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"metadata_endpoint: {url!r} is not a URL such as {METADATA}")

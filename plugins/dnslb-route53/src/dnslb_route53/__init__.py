@@ -9,7 +9,7 @@ from dnslb_route53._options import MAX_VALUES, Route53Options
 
 
 def _make(options: Route53Options, service: Service) -> RecordManager:
-    # boto3 stays out of the process until somebody selects this plugin.
+    # botocore stays out of the process until somebody selects this plugin.
     from dnslb_route53._manager import Route53RecordManager  # noqa: PLC0415
 
     return Route53RecordManager(options, service.fqdn)

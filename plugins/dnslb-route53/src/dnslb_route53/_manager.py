@@ -10,8 +10,6 @@ from typing import Any
 from dnslb import (
     Change,
     ConfigurationError,
-    OutcomeUnknown,
-    ProviderError,
     Receipt,
     RecordSet,
     RecordType,
@@ -35,7 +33,8 @@ class Route53RecordManager:
     A read and a commit are one request each, once the zone is known.
 
     Raises:
-        ConfigurationError: `fqdn` is not in the zone that the options name.
+        ConfigurationError: `fqdn` is not in the zone that the options name, there is no such profile, or AWS's own
+            configuration files cannot be read.
     """
 
     def __init__(self, options: Route53Options, fqdn: str) -> None:
@@ -92,7 +91,7 @@ class Route53RecordManager:
             "change_resource_record_sets",
             "ChangeInfo",
             f"change {records.describe(wanted)}",
-            OutcomeUnknown,
+            commit=True,
             HostedZoneId=self._zone_for(wanted).id,
             ChangeBatch={"Changes": batch},
         )
@@ -150,11 +149,9 @@ class Route53RecordManager:
             raise ZoneNotFound(f"{records.describe(outside)} is outside of the hosted zone {zone}")
         return zone
 
-    def _call(
-        self, operation: str, result: str, what: str, lost: type[ProviderError] = Unavailable, **parameters: Any
-    ) -> Any:
+    def _call(self, operation: str, result: str, what: str, *, commit: bool = False, **parameters: Any) -> Any:
         try:
-            return self._api.call(operation, result, what, lost, **parameters)
+            return self._api.call(operation, result, what, commit=commit, **parameters)
         except ZoneNotFound:
             # It may have been made anew, with another id: next time it is looked for again.
             self._zone_found = None

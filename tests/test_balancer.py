@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import logging
+import re
 import threading
 import time
 
@@ -127,6 +128,37 @@ async def test_provider_errors_are_survived(zone, hosts, error):
     zone.fail_commits(error)
     async with balancer(zone, hosts[0]):
         await eventually(lambda: members(zone) == {hosts[0].address})
+
+
+def events_of(caplog, *names):
+    """The events of these names in order, each with its message."""
+    said = [(record.dnslb["event"], record.getMessage()) for record in caplog.records if hasattr(record, "dnslb")]
+    return [(event, message.partition(": ")[2]) for event, message in said if event in names]
+
+
+async def test_a_provider_that_keeps_failing_in_one_way_is_said_once_and_for_how_long_when_it_is_over(
+    zone, hosts, caplog
+):
+    caplog.set_level(logging.INFO, "dnslb")
+    zone.fail_reads(Unavailable("down"), times=2)
+    zone.fail_reads(Unavailable("still down"), times=2)
+    async with balancer(zone, hosts[0]):
+        await eventually(lambda: members(zone) == {hosts[0].address})
+    first, second, third = events_of(caplog, "provider-trouble", "provider-recovered")
+    assert first == ("provider-trouble", "reading failed, nothing changed: down")
+    assert second == ("provider-trouble", "reading failed, nothing changed: still down")
+    assert third[0] == "provider-recovered"
+    assert re.fullmatch(r"reading works again, [0-9.ms]+ after it failed first", third[1])
+
+
+async def test_a_provider_that_lets_nobody_write_is_not_said_to_have_recovered_by_each_reading(zone, hosts, caplog):
+    caplog.set_level(logging.INFO, "dnslb")
+    zone.fail_commits(Denied("no permission"), times=3)
+    async with balancer(zone, hosts[0]):
+        await eventually(lambda: members(zone) == {hosts[0].address})
+    trouble, recovered = events_of(caplog, "provider-trouble", "provider-recovered")
+    assert trouble == ("provider-trouble", "writing failed, nothing changed: no permission")
+    assert recovered[1].startswith("writing works again, ")
 
 
 async def test_a_lost_reply_is_found_out_and_not_written_again(zone, hosts):

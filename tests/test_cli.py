@@ -95,6 +95,11 @@ def site(tmp_path):
         yield site
 
 
+def without_clouddns(site):
+    """As on a machine without that plugin; what is here is found before what is really installed."""
+    site.distribution("dnslb-clouddns", {})
+
+
 @pytest.fixture
 def environment(site):
     own = {"PYTHONPATH": str(site.folder), "DNSLB_TEST_TOKEN": CANARY, "LC_ALL": "C.UTF-8"}
@@ -254,7 +259,10 @@ def test_one_plugin_is_shown_with_its_options_defaults_and_capabilities(command)
 
 def test_a_plugin_that_is_not_there_or_broken_is_answered_with_one_line(site, command):
     site.plugin("broken", "raise ValueError('one\\ntwo')")
-    for name, found in (("acmee", "did you mean 'acme'?"), ("broken", "does not load: ValueError: one two; mend it: ")):
+    for name, found in (
+        ("acmee", "did you mean 'acme'?"),
+        ("broken", "does not load: ValueError: one two; report it to "),
+    ):
         done = command("plugins", name)
         (line,) = complaints(done)
         assert found in line
@@ -311,7 +319,17 @@ def test_what_was_corrected_is_a_warning(command, configured):
             [":tcp_port is missing: ", ":2: tcp_prot: there is no such key; did you mean 'tcp_port'?"],
         ),
         ('fqdn: a.test\ntcp_port: 1\n"\\e[2J\\nforged": 1\n', [r":3: \x1b[2J\nforged: there is no such key"]),
-        ("fqdn: a.test\ntcp_port: 1\n", ["a.test: record_manager is missing: write record_manager: {plugin: NAME}"]),
+        (
+            "fqdn: a.test\ntcp_port: 1\n",
+            [":record_manager is missing for a.test: write record_manager: {plugin: NAME}"],
+        ),
+        (
+            "services:\n  - {fqdn: a.test, tcp_port: 1, record_manager: local}\n  - fqdn: b.test\n    tcp_port: 1\n",
+            [
+                ":2: services[0].record_manager: path is missing: ",
+                ":3: services[1]: record_manager is missing for b.test: write record_manager: {plugin: NAME}",
+            ],
+        ),
         (
             "fqdn: a.test\ntcp_port: 1\nrecord_manager: nobody\n",
             [":3: record_manager: no plugin is named 'nobody'"],
@@ -352,11 +370,11 @@ def test_a_file_that_cannot_be_read_is_answered_with_one_line(command, tmp_path,
     ],
 )
 def test_what_keeps_the_agent_from_starting_is_one_line_and_no_record_is_touched(
-    command, configured, name, act, status, found
+    command, configured, tmp_path, name, act, status, found
 ):
     done = command(name, configured(act))
     (line,) = complaints(done)
-    assert line.startswith(found)
+    assert line.startswith(f"{tmp_path}/dnslb.yml:4: record_manager: {found}" if status == 2 else found)
     assert (done.returncode, done.stdout) == (status, "")
     assert "commit" not in configured.trace()
 
@@ -375,11 +393,49 @@ def test_a_provider_that_is_not_to_be_had_now_fails_the_check_but_is_no_mistake_
     assert configured.trace() == {"read"}
 
 
-def test_a_host_without_the_address_that_is_asked_for_is_answered_with_one_line(command, configured):
+@pytest.mark.parametrize("name", ["check", "run"])
+def test_what_is_wrong_with_the_path_of_local_is_told_under_its_key(command, configured, tmp_path, name):
+    for path, said in (
+        (tmp_path / "gone" / "x.db", "cannot be made, since its folder is not there; make the folder"),
+        (tmp_path, "is a folder; name a file in it"),
+    ):
+        text = f"fqdn: a.test\ntcp_port: 1\naddress: 127.0.0.1\nrecord_manager:\n  plugin: local\n  path: '{path}'\n"
+        done = command(name, configured(text=text))
+        assert complaints(done) == [f"{tmp_path}/dnslb.yml:4: record_manager: {path} {said}"]
+        assert done.returncode == 2
+
+
+def test_a_plugin_that_is_not_installed_is_answered_with_the_command_that_installs_it(
+    site, command, configured, tmp_path
+):
+    without_clouddns(site)
+    done = command("check", configured(text="fqdn: a.test\ntcp_port: 1\nrecord_manager: {plugin: clouddns}\n"))
+    said = "the plugin 'clouddns' is not installed; install it: pip install 'dnslb[clouddns]'"
+    assert complaints(done) == [f"{tmp_path}/dnslb.yml:3: record_manager.plugin: {said}"]
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["check", "run"])
+def test_a_secret_that_its_group_may_read_is_a_warning_with_the_command_that_mends_it(
+    command, configured, tmp_path, name
+):
+    key = tmp_path / "key"
+    key.write_text(CANARY)
+    key.chmod(0o640)
+    text = configured(act="denied").read_text().replace("env:DNSLB_TEST_TOKEN", f"file:{key}")
+    done = command(name, configured(text=text))
+    first, last = done.stderr.splitlines()
+    said = f"dnslb.yml:4: record_manager.token: {key} is open to its group; if that is not meant: chmod 600 {key}"
+    assert said in first
+    assert last.endswith("the API refuses the token; give it the permission dns.write")
+
+
+def test_a_host_without_the_address_that_is_asked_for_is_answered_with_one_line(command, configured, tmp_path):
     text = configured().read_text().replace("127.0.0.1", "eth99")
     done = command("check", configured(text=text))
     (line,) = complaints(done)
-    assert line.startswith("address: 'eth99' is neither an address nor an interface with one; interfaces here: ")
+    said = "address: 'eth99' is neither an address nor an interface with one; interfaces here: "
+    assert line.startswith(f"{tmp_path}/dnslb.yml: {said}")
     assert done.returncode == 2
 
 

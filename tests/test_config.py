@@ -140,6 +140,13 @@ def test_everything_that_may_be_written_arrives(load):
     assert service.probe.options.mode == "insecure"
 
 
+def test_a_name_that_leaves_no_room_for_its_block_record_is_refused(load, refused):
+    longest = ".".join(["x" * 61, *["x" * 60] * 3])
+    assert load(f"fqdn: {longest}\ntcp_port: 443\n")
+    [line] = refused(f"fqdn: {longest}y\ntcp_port: 443\n")
+    assert "no room for the name of its block record: 254 characters are too long" in line
+
+
 def test_several_services_stand_under_one_key(load):
     config = load("services:\n- {fqdn: a.test, tcp_port: 1}\n- {fqdn: b.test, tcp_port: 2, probe: tls}\n")
     assert [service.options.fqdn for service in config.services] == ["a.test", "b.test"]
@@ -451,9 +458,12 @@ def test_a_selection_makes_its_object_for_the_service(load):
 
 def test_a_factory_that_misses_its_sdk_stops_the_start_with_one_line(load):
     (service,) = load(SERVICE + "record_manager: {plugin: acme, server: broken}\n").services
-    with pytest.raises(PluginBroken) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         service.record_manager.make(service.service)
-    assert str(caught.value) == (
+    [problem] = caught.value.problems
+    assert (problem.line, problem.path) == (3, ("record_manager",))
+    assert isinstance(problem.cause, PluginBroken)
+    assert problem.message == (
         "the record manager 'acme' cannot be made: ModuleNotFoundError: No module named 'acme_sdk_of_nobody'; "
         "mend it: pip install --force-reinstall acme-acme"
     )

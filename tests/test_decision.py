@@ -144,7 +144,7 @@ def test_a_record_set_that_somebody_emptied_is_filled_again_at_the_next_reading_
         world.record_set = world.record_set.holding([])
         assert world.run_until(lambda: bool(world.members), 90) <= 80
         world.run(120)
-    world.run(20 * 60)  # who read late took it for its own removal, and waited
+    world.run(20 * 60)  # who found others in the set already takes itself for removed by them, and waits
     assert len(world.members) == 3
 
 

@@ -252,7 +252,7 @@ def test_a_hint_asks_for_a_look_at_the_api_and_does_nothing_itself():
     well = {A: ProbeResult(Verdict.HEALTHY)}
     decision = decide(State(), Observation(now=1.0, own=A, hint=served, probes=well, probed_at=1.0), rules)
     assert decision.actions == ()
-    assert decision.look == Look(1.0, read=True, probe=frozenset({A}))
+    assert decision.look == Look(1.0, read=True, probe=frozenset({A}), lease=True)
     assert decision.state.members == {B, C}
     assert decision.state.joined == {}
 

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from dnslb.decision import Reason, Why
-from dnslb.log import LOGGER, reason_parts, say, set_up
+from dnslb.log import LOGGER, Lasting, reason_parts, say, set_up
 from dnslb.text import printable
 
 HOSTILE = "www\n12:00:00 warning: forged\r\x1b[2J\u2028\u202e\x00\udcff"
@@ -171,3 +171,21 @@ def test_text_that_looks_like_a_format_is_left_alone():
 )
 def test_only_what_cannot_be_printed_is_escaped(text, shown):
     assert printable(text) == shown
+
+
+LASTING = [
+    (100.0, "down"),
+    (110.0, "down"),
+    (130.0, "refused"),
+    (140.0, "down"),
+    (3739.0, "down"),
+    (3740.0, "down"),
+    (3741.0, "down"),
+]
+
+
+def test_what_lasts_is_news_once_and_then_when_it_changes_or_an_hour_has_passed():
+    lasting = Lasting(since=100.0)
+    said = [(text, now) for now, text in LASTING if lasting.is_news(text, now)]
+    assert said == [("down", 100.0), ("refused", 130.0), ("down", 140.0), ("down", 3740.0)]
+    assert lasting.since == 100.0

@@ -285,6 +285,17 @@ def test_a_secret_comes_from_a_file_without_the_newline_at_its_end(secret_file, 
     assert parsed(base=secret_file.parent, secret="file:key").secret == Secret(CANARY)
 
 
+@pytest.mark.parametrize(("mode", "open_to_group"), [(0o600, False), (0o400, False), (0o640, True), (0o460, True)])
+def test_a_file_that_its_group_may_use_is_a_warning_and_the_variable_is_none(
+    secret_file, monkeypatch, mode, open_to_group
+):
+    secret_file.chmod(mode)
+    said = f"{secret_file} is open to its group; if that is not meant: chmod 600 {secret_file}"
+    assert parsed(secret=f"file:{secret_file}").secret.warning == (said if open_to_group else None)
+    monkeypatch.setenv("DNSLB_TEST_KEY", CANARY)
+    assert parsed(secret="env:DNSLB_TEST_KEY").secret.warning is None
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o602, 0o601, 0o777])
 def test_a_file_that_is_open_to_every_user_is_refused(secret_file, mode):
     secret_file.chmod(mode)

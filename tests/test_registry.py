@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -179,7 +180,18 @@ def test_a_selected_plugin_that_does_not_import_stops_the_start_with_its_cause(s
     site.plugin("redis", source)
     message = refused(PluginBroken, "redis")
     assert message.startswith(f"the plugin 'redis' of acme-redis 1.2.3 does not load: {found}")
-    assert message.endswith("; mend it: pip install --force-reinstall acme-redis")
+
+
+@pytest.mark.parametrize("source", ["import acme_sdk_of_nobody", "from dnslb import no_such_thing"])
+def test_what_may_be_missing_is_answered_with_the_command_that_installs_it_again(site, source):
+    site.plugin("redis", source)
+    assert refused(PluginBroken, "redis").endswith("; mend it: pip install --force-reinstall acme-redis")
+
+
+@pytest.mark.parametrize("source", ["def broken(:", "raise RuntimeError('a mistake')", "raise SystemExit(1)"])
+def test_a_mistake_that_would_come_back_is_for_the_authors(site, source):
+    site.plugin("redis", source)
+    assert refused(PluginBroken, "redis").endswith("; report it to the authors of acme-redis")
 
 
 def test_the_cause_is_chained(site):
@@ -202,7 +214,7 @@ def test_an_entry_point_that_leads_nowhere_is_a_broken_plugin(site, value):
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("@hookimpl\ndef dnslb_proves(): return []", "PluginValidationError: unknown hook 'dnslb_proves'"),
+        ("@hookimpl\ndef dnslb_proves(): return []", "there is no hook 'dnslb_proves'; did you mean 'dnslb_probes'?"),
         ("@hookimpl\ndef dnslb_probes(config): return []", "PluginValidationError: "),
         ("@hookimpl\ndef dnslb_probes(): return 42", "TypeError: 'int' object is not iterable"),
         ("@hookimpl\ndef dnslb_probes(): raise OSError('no disk')", "OSError: no disk"),
@@ -223,7 +235,13 @@ def test_a_selected_plugin_whose_hooks_are_wrong_stops_the_start(site, source, f
     message = refused(PluginBroken, "redis")
     assert message.startswith("the plugin 'redis' of acme-redis 1.2.3 ")
     assert found in message
-    assert message.endswith("; mend it: pip install --force-reinstall acme-redis")
+    assert message.endswith("; report it to the authors of acme-redis")
+
+
+def test_a_hook_that_is_marked_optional_may_be_one_of_another_version_of_dnslb(site):
+    hook = "@hookimpl(optionalhook=True)\ndef dnslb_of_tomorrow(): return []"
+    site.plugin("redis", f"{textwrap.dedent(probe('redis'))}\n{hook}")
+    assert Registry().select(ProbeType, "redis").name == "redis"
 
 
 @pytest.mark.parametrize(
@@ -403,7 +421,8 @@ def test_a_factory_that_fails_in_its_own_way_is_a_broken_plugin(site, factory, f
     registration = selected(site, factory)
     with pytest.raises(PluginBroken) as caught:
         make(registration, None, SERVICE)
-    assert str(caught.value) == f"the probe 'redis' {found}; mend it: pip install --force-reinstall acme-redis"
+    mend = "mend it: pip install --force-reinstall" if "ModuleNotFound" in found else "report it to the authors of"
+    assert str(caught.value) == f"the probe 'redis' {found}; {mend} acme-redis"
 
 
 def test_a_registration_of_a_program_has_no_distribution_to_install_again():

@@ -111,7 +111,8 @@ def test_a_file_that_holds_something_else_is_one_clear_line(reader):
     (reader.folder / "other.yml").write_text(configuration, encoding="utf-8")
     checked = reader.types("dnslb", "check", "other.yml")
     assert checked.returncode == 2
-    assert re.fullmatch(r"dnslb: other\.json does not hold record sets: .*\n", checked.stderr)
+    said = r"dnslb: other\.yml:5: record_manager: other\.json does not hold record sets: .*\n"
+    assert re.fullmatch(said, checked.stderr)
 
 
 # -- the probe ----------------------------------------------------------------------------------------------

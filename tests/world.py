@@ -26,6 +26,7 @@ from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address, RecordSet, RecordType
 
 HEALTHY = ProbeResult(Verdict.HEALTHY)
+WALL = 1_767_322_800.0  # 2026-01-02T03:00:00Z, the time of day at the beginning of each world
 REFUSED = ProbeResult(Verdict.FAILED, "connection refused")
 
 
@@ -68,6 +69,9 @@ class World:
         self.down: set[Address] = set()
         self.cannot_ask: set[Address] = set()
         self.provider_down = False
+        self.block_record = RecordSet("_blocked.www.example.test", RecordType.TXT)
+        self.block_record_down = False
+        self.wall_offset: Callable[[Address], float] = lambda _: 0.0
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
         self.deeds: list[Deed] = []
@@ -76,6 +80,7 @@ class World:
         self.looks: list[tuple[float, Address, Look]] = []
         self.reads = 0
         self.hints = 0
+        self.lease_reads = 0
         self.probes = 0
 
     @property
@@ -146,13 +151,16 @@ class World:
         self.hints += looked.hint
         assert self.policy.hints or not looked.hint
         assert not (looked.read and looked.hint)
+        self.lease_reads += looked.lease
         self.probes += len(looked.probe)
         probes = {target: self._probe(own, target) for target in looked.probe}
+        unreadable = self.provider_down or (looked.lease and self.block_record_down)
         seen = self._observation(
             own,
             agent,
-            record_set=self.record_set if looked.read and not self.provider_down else None,
-            trouble=Trouble() if looked.read and self.provider_down else None,
+            record_set=self.record_set if looked.read and not unreadable else None,
+            block_record=self.block_record if looked.lease and not unreadable else None,
+            trouble=Trouble() if looked.read and unreadable else None,
             hint=self.served() if looked.hint and not self.name_servers_down else None,
             silent=looked.hint and self.name_servers_down,
             probes=probes,
@@ -187,7 +195,8 @@ class World:
         return decision
 
     def _observation(self, own: Address, agent: Agent, **seen) -> Observation:
-        return Observation(now=self.now, own=own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
+        wall = WALL + self.now + self.wall_offset(own)
+        return Observation(self.now, wall, own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
 
     def _probe(self, own: Address, target: Address) -> ProbeResult:
         if own in self.cannot_ask:

@@ -38,7 +38,7 @@ class LoadBalancer:
 
     Raises:
         ConfigurationError: the settings choose no record manager, or a plugin cannot be made from its options.
-        ProviderError: a plugin's factory could not reach what it needs.
+        Unavailable: a plugin's factory could not reach what it needs.
     """
 
     def __init__(

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dnslb import reference
+from dnslb.choices import Choice, choices, with_switches
 from dnslb.document import Document, KeyPath, read_document
 from dnslb.errors import ConfigurationError, PluginError, Problem
-from dnslb.forms import format_duration
+from dnslb.forms import Secret, format_duration
 from dnslb.hookspecs import RecordManagerType
 from dnslb.options import parse_options
 from dnslb.records import MAX_TTL
@@ -43,14 +45,24 @@ class Config:
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
-    def load(cls, source: Path | str | Mapping[str, Any], registry: Registry | None = None) -> Config:
-        """Reads a file, or takes what a program has put together.
+    def load(
+        cls,
+        source: Path | str | Mapping[str, Any] | Document,
+        registry: Registry | None = None,
+        *,
+        complete: bool = False,
+    ) -> Config:
+        """Reads a file, or takes what a program has put together, or a document that has been read.
+
+        `complete` asks for a record manager for each service, which a program may else hand in.
 
         Raises:
             ConfigurationError: with everything that is wrong, a plugin that cannot be used included.
         """
-        document = Document(source) if isinstance(source, Mapping) else read_document(Path(source))
-        return _Loader(document, registry or Registry()).config()
+        if isinstance(source, Mapping):
+            source = Document(source)
+        document = source if isinstance(source, Document) else read_document(Path(source))
+        return _Loader(document, registry or Registry(), complete).config()
 
     @staticmethod
     def check(source: Path | str | Mapping[str, Any], registry: Registry | None = None) -> Providers:
@@ -63,28 +75,22 @@ class Config:
         return Providers.ONE if chosen else Providers.NONE
 
 
-class _Choice(NamedTuple):
-    """What was written for a plugin key, and where; `implied` by another key, or by default."""
-
-    written: Any
-    path: KeyPath
-    implied: bool = False
-
-
 @dataclass(slots=True)
 class _Loader:
     """Collects the problems of one document."""
 
     document: Document
     registry: Registry
+    complete: bool
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     def config(self) -> Config:
         self.problems += self.document.problems
         services = [self._service(written, path) for path, written in self._service_mappings()]
         made = [service for service in services if service is not None]
-        self._refuse_repetitions(made)
+        self._refuse_repetitions()
         if self.problems:
             # Each once: one flat key may imply two plugins, which are missing for one reason.
             located = dict.fromkeys(map(self.document.locate, self.problems))
@@ -124,15 +130,19 @@ class _Loader:
             others=(*PLUGIN_KEYS, *reference.FLAT_KEYS),
         )
         selections: dict[str, Selection] = {}
-        meant = written if options is None else {**written, **_switches(options)}
-        for key, choice in self._chosen(meant, path).items():
+        for key in reference.without_effect(written):
+            self.warnings.append(Problem(f"this has no effect without {reference.SELECTS}", (*path, key)))
+        if options is not None:
+            self.names.append(options.fqdn)
+            written = with_switches(written, options)
+        for key, choice in choices(written, path, self.problems).items():
             if selection := self._selection(key, choice):
                 selections[key] = selection
         if options is None or len(self.problems) > already:
             return None
-        if options.all_regions and "region_filter" in written:
-            self._problem("all_regions: true leaves nothing for a region filter to do", (*path, "region_filter"))
         manager = selections.get("record_manager")
+        if self.complete and manager is None:
+            self._problem(f"record_manager is missing for {options.fqdn}: write record_manager: {{plugin: NAME}}", path)
         interval = self._interval(options, manager, path)
         return ServiceSettings(
             options=options,
@@ -146,31 +156,7 @@ class _Loader:
             address_source=selections.get("address"),
         )
 
-    def _chosen(self, written: Mapping[str, Any], path: KeyPath) -> dict[str, _Choice]:
-        """The plugin selections by key; those by the flat keys of the reference and by default included."""
-        chosen = {
-            key: _Choice(written[key], (*path, key)) for key in PLUGIN_KEYS if selects_plugin(key, written.get(key))
-        }
-        for key, selection in self._flat(written, path).items():
-            if key == "record_manager" and key in chosen:
-                self._problem("route53_hosted_zone_id selects a provider too; keep one of them", chosen[key].path)
-            chosen.setdefault(key, _Choice(selection, (*path, "route53_hosted_zone_id"), implied=True))
-        if written.get("do_tls") is True:
-            if "probe" in chosen:
-                self._problem("do_tls selects a probe too; keep one of them", (*path, "do_tls"))
-            chosen["probe"] = _Choice({"plugin": "tls", "mode": "insecure"}, (*path, "do_tls"), implied=True)
-        chosen.setdefault("probe", _Choice({"plugin": "tcp"}, path, implied=True))
-        return chosen
-
-    def _flat(self, written: Mapping[str, Any], path: KeyPath) -> Mapping[str, Mapping[str, Any]]:
-        wrong = [key for key in reference.FLAT_KEYS if not isinstance(written.get(key) or "", str)]
-        for key in wrong:
-            self._problem("this is not text; put it in quotes", (*path, key))
-        for key in reference.without_effect(written):
-            self.warnings.append(Problem("this has no effect without route53_hosted_zone_id", (*path, key)))
-        return {} if wrong else reference.selections(written)
-
-    def _selection(self, key: str, choice: _Choice) -> Selection | None:
+    def _selection(self, key: str, choice: Choice) -> Selection | None:
         written, path, implied = choice
         # `record_manager: local` is short for `{plugin: local}`.
         mapping = {"plugin": written} if isinstance(written, str) else written
@@ -180,7 +166,8 @@ class _Loader:
         try:
             registration = self.registry.select(PLUGIN_KEYS[key], mapping["plugin"])
         except PluginError as error:
-            self._problem(str(error), path if implied or mapping is not written else (*path, "plugin"))
+            where = path if implied or mapping is not written else (*path, "plugin")
+            self.problems.append(Problem(str(error), where, cause=error))
             return None
         own = {name: value for name, value in mapping.items() if name != "plugin"}
         try:
@@ -191,7 +178,16 @@ class _Loader:
             said = f"{type(error).__name__}: {one_line(error)}"
             self._problem(f"the plugin {registration.name!r} fails to check its own options: {said}", path)
             return None
-        return None if options is None else Selection(registration, options)
+        if options is None:
+            return None
+        self._warn_of_open_secrets(options, path)
+        return Selection(registration, options, self.document.locate(Problem("", path)))
+
+    def _warn_of_open_secrets(self, options: object, path: KeyPath) -> None:
+        for item in fields(options):  # type: ignore[arg-type]  # parse_options made it, of a dataclass
+            value = getattr(options, item.name)
+            if isinstance(value, Secret) and value.warning:
+                self.warnings.append(Problem(value.warning, (*path, item.name)))
 
     def _interval(self, options: ServiceOptions, manager: Selection | None, path: KeyPath) -> float:
         if manager is None:
@@ -218,15 +214,10 @@ class _Loader:
             self._problem(f"{options.ttl} is less than the lowest TTL of this provider, {lowest}", (*path, "ttl"))
         return options.ttl
 
-    def _refuse_repetitions(self, services: list[ServiceSettings]) -> None:
-        names = [settings.options.fqdn for settings in services]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self._problem(f"{name} is managed by {names.count(name)} services; one name, one service", ("services",))
+    def _refuse_repetitions(self) -> None:
+        for name, times in sorted(Counter(self.names).items()):
+            if times > 1:
+                self._problem(f"{name} is managed by {times} services; one name, one service", ("services",))
 
     def _problem(self, message: str, path: KeyPath) -> None:
         self.problems.append(Problem(message, path))
-
-
-def _switches(options: ServiceOptions) -> Mapping[str, bool]:
-    """The keys that have a say in which plugins are used, as they were understood: `yes` is true."""
-    return {"do_tls": options.do_tls, "all_regions": options.all_regions, "preserve": options.preserve}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,12 @@ class Document:
     """What a configuration says: plain values, and where each key stands.
 
     `file` is None, and `lines` is empty, where the configuration came from a program. `problems` are those of the
-    single keys: what is left can still be looked at.
+    single keys: what is left can still be looked at. `text` is what stands in the file.
     """
 
     value: Any
     file: Path | None = None
+    text: str = ""
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -59,7 +60,7 @@ class Document:
             (self.lines[problem.path[:n]] for n in range(len(problem.path), -1, -1) if problem.path[:n] in self.lines),
             None,
         )
-        return Problem(problem.message, problem.path, str(self.file) if self.file else None, line)
+        return replace(problem, file=str(self.file) if self.file else None, line=line)
 
 
 def read_document(file: Path) -> Document:
@@ -68,10 +69,11 @@ def read_document(file: Path) -> Document:
     Raises:
         ConfigurationError: it cannot be read, is not YAML, or is beyond all measure.
     """
-    node = _compose(file, _read(file))
+    text = _read(file)
+    node = _compose(file, text)
     reader = _Reader(file)
     value = reader.value(node, ()) if node is not None else None
-    return Document(value, file, reader.lines, tuple(reader.problems))
+    return Document(value, file, text, reader.lines, tuple(reader.problems))
 
 
 def _read(file: Path) -> str:

@@ -23,7 +23,7 @@ A message says what was asked, what was found and, where there is one, the next 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dnslb.text import printable
 
@@ -37,13 +37,14 @@ class Problem:
     """One thing that is wrong in a configuration.
 
     `path` is the key path (`("services", 0, "tcp_port")`); `line` counts from 1, and is None where the
-    configuration did not come from a file.
+    configuration did not come from a file. `cause` is the error that it tells of, where there was one.
     """
 
     message: str
     path: tuple[str | int, ...] = ()
     file: str | None = None
     line: int | None = None
+    cause: DnslbError | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """`FILE:LINE: KEY.PATH: MESSAGE` on one line, leaving out what is not known."""

@@ -23,13 +23,15 @@ from dnslb.records import Address, Network, normalise_name, parse_address
 class Secret:
     """A password or key, which no log, repr or traceback shows; `reveal()` hands it out.
 
-    In a configuration it is written `env:NAME` or `file:PATH`, never as itself.
+    In a configuration it is written `env:NAME` or `file:PATH`, never as itself. `warning` is what a person should know
+    of the place that it came from, or None.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "warning")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, warning: str | None = None) -> None:
         self._value = value
+        self.warning = warning
 
     def reveal(self) -> str:
         """The secret."""
@@ -135,13 +137,14 @@ def _secret(value: Any, base: Path) -> Secret:
             raise ValueError(f"the environment variable {rest} is not set")
         return Secret(secret)
     if kind == "file" and rest:
-        return Secret(_read_secret(_path(rest, base)))
+        return _read_secret(_path(rest, base))
     raise ValueError("a secret is written env:NAME or file:PATH, never as itself")
 
 
-def _read_secret(path: Path) -> str:
+def _read_secret(path: Path) -> Secret:
     try:
-        if stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO:
+        mode = path.stat().st_mode
+        if mode & stat.S_IRWXO:
             raise ValueError(f"{path} is open to every user of this host; chmod 600 it")
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -150,7 +153,9 @@ def _read_secret(path: Path) -> str:
         raise ValueError(f"{path} is not text") from None
     if not secret:
         raise ValueError(f"{path} is empty")
-    return secret
+    # A group of its own for the agent is a way to keep secrets, too; so this is for a person to judge.
+    open_to_group = f"{path} is open to its group; if that is not meant: chmod 600 {path}"
+    return Secret(secret, open_to_group if mode & stat.S_IRWXG else None)
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[Any, Path], Any]:

@@ -27,12 +27,14 @@ from dnslb.decision import (
     Trouble,
     Why,
     attempts,
+    block_name,
     decide,
     revised,
 )
 from dnslb.errors import ConfigurationError, ProviderError, Throttled
+from dnslb.forms import format_duration
 from dnslb.interfaces import ProbeResult, Service, Target
-from dnslb.log import reason_parts, say
+from dnslb.log import Lasting, reason_parts, say
 from dnslb.publisher import Publisher
 from dnslb.publisher import Records as PublishedRecords
 from dnslb.records import Address, Receipt, RecordSet, RecordType, Snapshot
@@ -84,6 +86,7 @@ class Surroundings:
     """Time, chance and voice: what a simulator replaces."""
 
     now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: random.Random = field(default_factory=random.Random)
     say: Callable[..., None] = say
@@ -108,12 +111,15 @@ class Keeper:
         self._parts = parts
         self._own = own
         around = surroundings or Surroundings()
-        self._now, self._sleep, self._chance, self._voice = around.now, around.sleep, around.chance, around.say
+        self._now, self._wall, self._sleep = around.now, around.wall, around.sleep
+        self._chance, self._voice = around.chance, around.say
         self._publisher = Publisher(parts.records, self._chance, self._sleep)
         self._receipt: Receipt | None = None
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
         self._complaints: dict[str, str] = {}
+        self._troubles: dict[str, Lasting] = {}
         self._snapshot: Snapshot | None = None
+        self._block_record: RecordSet | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps the record set true until `stop` is set, and leaves it then."""
@@ -163,8 +169,10 @@ class Keeper:
         probes = await self._probe(look.probe)
         return Observation(
             now=self._now(),
+            wall=self._wall(),
             own=self._own_address(),
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
+            block_record=self._block_record,
             trouble=reading if isinstance(reading, Trouble) else None,
             hint=hint,
             silent=look.hint and hint is None,
@@ -185,12 +193,18 @@ class Keeper:
         return own
 
     async def _read(self, look: Look) -> Snapshot | Trouble | None:
+        self._block_record = None
         if not look.read:
             return None
+        fqdn, records = self._service.fqdn, self._parts.records
         try:
-            return await self._parts.records.read(self._service.fqdn, self._type)
+            snapshot = await records.read(fqdn, self._type)
+            if look.lease:
+                self._block_record = (await records.read(block_name(fqdn), RecordType.TXT)).record_set
         except ProviderError as error:
             return self._trouble(error, "reading")
+        self._works("reading")
+        return snapshot
 
     async def _hint(self, look: Look) -> RecordSet | None:
         if not look.hint or self._parts.hint is None:
@@ -204,8 +218,17 @@ class Keeper:
         return hint
 
     def _trouble(self, error: ProviderError, doing: str) -> Trouble:
-        self._say(logging.WARNING, "provider-trouble", f"{doing} failed, nothing changed: {error}", error=str(error))
+        text = f"{doing} failed, nothing changed: {error}"
+        if self._troubles.setdefault(doing, Lasting(self._now())).is_news(text, self._now()):
+            self._say(logging.WARNING, "provider-trouble", text, error=str(error))
         return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+
+    def _works(self, doing: str) -> None:
+        """Ends a trouble, if there was one. Reading and writing are two: who may read may not be let write."""
+        if trouble := self._troubles.pop(doing, None):
+            seconds = round(self._now() - trouble.since, 1)
+            text = f"{doing} works again, {format_duration(seconds)} after it failed first"
+            self._say(logging.INFO, "provider-recovered", text, seconds=seconds)
 
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
         targets = [
@@ -240,8 +263,6 @@ class Keeper:
 
     def _decide(self, seen: Observation) -> Decision:
         decision = decide(self.state, seen, self._policy)
-        if self.state.troubles and not decision.state.troubles:
-            self._say(logging.INFO, "provider-recovered", "the provider answers again")
         if decision.state.record_set is not None:
             self._report_members(decision.state.record_set)
         self.state = decision.state
@@ -256,13 +277,16 @@ class Keeper:
         def revise(current: Snapshot) -> RecordSet | None:
             nonlocal edits
             if current is not snapshot:  # somebody else was faster: decide anew on what they left
-                edits = self._decide(self._after(record_set=current.record_set, stopping=stopping)).edits
+                after = self._after(record_set=current.record_set, block_record=self._block_record, stopping=stopping)
+                edits = self._decide(after).edits
             return revised(current.record_set, edits, self._policy) if edits else None
 
         try:
             publication = await self._publisher.publish(snapshot, revise)
         except ProviderError as error:
             return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+        if publication.changed:
+            self._works("writing")
         done = edits if publication.changed else ()
         self._receipt = publication.receipt or self._receipt
         for action in done:
@@ -285,6 +309,7 @@ class Keeper:
         self,
         *,
         record_set: RecordSet | None = None,
+        block_record: RecordSet | None = None,
         trouble: Trouble | None = None,
         done: tuple[Action, ...] = (),
         failed: tuple[Action, ...] = (),
@@ -293,8 +318,10 @@ class Keeper:
         """What is to be seen right after something was tried."""
         return Observation(
             now=self._now(),
+            wall=self._wall(),
             own=self.state.own,
             record_set=record_set,
+            block_record=block_record,
             trouble=trouble,
             done=done,
             failed=failed,

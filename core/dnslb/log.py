@@ -33,6 +33,24 @@ def reason_parts(reason: Reason) -> dict[str, Any]:
     return {"address": str(reason.address), "why": reason.why.name.lower(), **reason.details}
 
 
+_REMINDER = 3600.0
+
+
+class Lasting:
+    """Something that goes wrong again and again: which of its lines are news. Times are in seconds, of one clock."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self._said: tuple[str, float] | None = None
+
+    def is_news(self, text: str, now: float) -> bool:
+        """Whether to say it: the first time, when the text is another one than before, and then once an hour."""
+        if self._said and self._said[0] == text and now - self._said[1] < _REMINDER:
+            return False
+        self._said = text, now
+        return True
+
+
 class TerminalFormatter(logging.Formatter):
     """`12:00:01 warning: www.example.com A: ...`."""
 

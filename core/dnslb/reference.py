@@ -16,8 +16,8 @@ _ROUTE53 = {
 }
 _EC2 = {"aws_profile": "profile", "aws_assume_role_arn": "role_arn"}
 
-_SELECTS = "route53_hosted_zone_id"
-"""Without it the others mean nothing. Left out and empty are the same, as in Go."""
+SELECTS = "route53_hosted_zone_id"
+"""The key that the others mean nothing without. Left out and empty are the same, as in Go."""
 
 FLAT_KEYS = tuple(_ROUTE53)
 """The keys that `selections` understands; the value of each is text."""
@@ -30,7 +30,7 @@ def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     `all_regions` or `preserve` say otherwise. It destroys whatever carries the address; here it has to be of the Auto
     Scaling group of the one that asks, since the keys name nothing else to know a cluster's instances by.
     """
-    if not written.get(_SELECTS):
+    if not written.get(SELECTS):
         return {}
     made = {"record_manager": _selection("route53", _ROUTE53, written)}
     if not written.get("all_regions"):
@@ -42,7 +42,7 @@ def selections(written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def without_effect(written: Mapping[str, Any]) -> tuple[str, ...]:
     """The flat keys that were written and change nothing, since the one that selects Route 53 was not."""
-    return () if written.get(_SELECTS) else tuple(key for key in FLAT_KEYS if written.get(key))
+    return () if written.get(SELECTS) else tuple(key for key in FLAT_KEYS if written.get(key))
 
 
 def _selection(plugin: str, keys: Mapping[str, str], written: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _check_version(plugin: InstalledPlugin) -> None:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            raise _broken(plugin, f"has metadata that cannot be read: {one_line(error)}") from error
+            raise _broken(plugin, f"has metadata that cannot be read: {one_line(error)}", error) from error
         if canonicalize_name(requirement.name) != PROJECT or (
             requirement.marker and not requirement.marker.evaluate({"extra": ""})
         ):
@@ -183,11 +183,20 @@ def _yielded(plugin: InstalledPlugin) -> list[Registration]:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     try:
-        manager.register(plugin.entry_point.load(), plugin.name)
-        manager.check_pending()
+        module = plugin.entry_point.load()
+        manager.register(module, plugin.name)
+        _refuse_unknown_hooks(manager, module)
         return [made for kind in KINDS for results in getattr(manager.hook, kind.hook)() for made in results]
     except (Exception, SystemExit) as error:
-        raise _broken(plugin, f"does not load: {type(error).__name__}: {one_line(error)}") from error
+        raise _broken(plugin, f"does not load: {type(error).__name__}: {one_line(error)}", error) from error
+
+
+def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
+    """As `manager.check_pending()`, and names the hook that was probably meant."""
+    for caller in manager.get_hookcallers(module) or []:
+        if not caller.has_spec() and not all(made.optionalhook for made in caller.get_hookimpls()):
+            hint = nearest(caller.name, [kind.hook for kind in KINDS])
+            raise pluggy.PluginValidationError(module, f"there is no hook {caller.name!r}{hint}")
 
 
 def _check(plugin: InstalledPlugin, registration: object) -> None:
@@ -213,7 +222,7 @@ def make(registration: Registration, options: object, service: Service) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise PluginBroken(
-            f"the {what} cannot be made: {type(error).__name__}: {one_line(error)}; {_mend(registration.name)}"
+            f"the {what} cannot be made: {type(error).__name__}: {one_line(error)}; {_mend(registration.name, error)}"
         ) from error
     interface = next(interface for kind, interface in _INTERFACES.items() if isinstance(registration, kind))
     if not isinstance(made, interface):
@@ -223,11 +232,18 @@ def make(registration: Registration, options: object, service: Service) -> Any:
     return made
 
 
-def _mend(name: str) -> str:
-    """The next command; a registration that a program put together belongs to no distribution."""
+def _mend(name: str, cause: BaseException | None = None) -> str:
+    """The next step; a registration that a program put together belongs to no distribution."""
     owners = [plugin.distribution for plugin in _entry_points() if plugin.name == name]
-    return f"mend it: pip install --force-reinstall {owners[0]}" if owners else "it is not of an installed distribution"
+    return _next_step(owners[0], cause) if owners else "it is not of an installed distribution"
 
 
-def _broken(plugin: InstalledPlugin, what: str) -> PluginError:
-    return PluginBroken(f"the plugin {plugin} {what}; mend it: pip install --force-reinstall {plugin.distribution}")
+def _broken(plugin: InstalledPlugin, what: str, cause: BaseException | None = None) -> PluginError:
+    return PluginBroken(f"the plugin {plugin} {what}; {_next_step(plugin.distribution, cause)}")
+
+
+def _next_step(distribution: str, cause: BaseException | None) -> str:
+    """Installing again brings back what is missing or damaged; what its authors wrote, it leaves as it is."""
+    if isinstance(cause, ImportError | InvalidRequirement):
+        return f"mend it: pip install --force-reinstall {distribution}"
+    return f"report it to the authors of {distribution}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dnslb.decision import block_name
 from dnslb.endpoints import Endpoint, parse_endpoint
-from dnslb.errors import ConfigurationError
+from dnslb.errors import ConfigurationError, DnslbError, PluginError, Problem, Refused
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
 from dnslb.hookspecs import (
     AddressSourceType,
@@ -20,8 +21,9 @@ from dnslb.hookspecs import (
 )
 from dnslb.interfaces import Service
 from dnslb.options import option
-from dnslb.records import MAX_TTL, Network
+from dnslb.records import MAX_TTL, Network, normalise_name
 from dnslb.registry import make
+from dnslb.text import one_line
 
 PLUGIN_KEYS: Mapping[str, type[Registration]] = {
     "record_manager": RecordManagerType,
@@ -118,6 +120,10 @@ class ServiceOptions:
     preserve: bool = option(False, help="never destroy instances")
 
     def __post_init__(self) -> None:
+        try:
+            normalise_name(block_name(self.fqdn))
+        except ValueError as error:
+            raise ValueError(f"fqdn: there is no room for the name of its block record: {error}") from error
         if self.maximum_failures < self.minimum_failures:
             raise ValueError(
                 f"maximum_failures ({self.maximum_failures}) is less than minimum_failures ({self.minimum_failures})"
@@ -130,19 +136,30 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A plugin that the configuration chose, with its options."""
+    """A plugin that the configuration chose, with its options.
+
+    `origin` is where it was chosen: a problem that only lacks its message.
+    """
 
     registration: Registration
     options: object
+    origin: Problem = field(default=Problem(""), compare=False)
 
     def make(self, service: Service) -> Any:
         """The object that does the work.
 
         Raises:
-            ConfigurationError, ProviderError: whatever keeps the factory from making it.
-            PluginBroken: the factory fails in another way, or makes something else.
+            ConfigurationError: it cannot be made from these options, or the factory is broken.
+            Unavailable: the factory could not reach what it needs.
         """
-        return make(self.registration, self.options, service)
+        try:
+            return make(self.registration, self.options, service)
+        except (PluginError, Refused, ConfigurationError) as error:
+            raise self.refused(error) from error
+
+    def refused(self, error: DnslbError) -> ConfigurationError:
+        """An error that somebody has to mend, told with the place where the plugin was chosen."""
+        return ConfigurationError([replace(self.origin, message=one_line(error), cause=error)])
 
 
 @dataclass(frozen=True, slots=True)

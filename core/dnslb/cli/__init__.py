@@ -18,6 +18,7 @@ OK, FAILED, MISCONFIGURED = 0, 1, 2
 COMMANDS = {
     "run": "run the agent: register this host, watch the others",
     "check": "check a configuration; changes nothing",
+    "migrate": "print a configuration of the Go package in the structured form",
     "demo": "see it work on this machine in under a minute",
     "plugins": "list the installed plugins, or show the options of one",
     "schema": "print a JSON Schema of the configuration",

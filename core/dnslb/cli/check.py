@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dnslb.balancer import LoadBalancer
 from dnslb.cli import FAILED, OK
+from dnslb.cli._starting import in_file, verify
 from dnslb.config import Config
 from dnslb.forms import format_duration
 from dnslb.log import set_up
@@ -25,12 +26,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     set_up(form="text")
-    config = Config.load(arguments.file)
+    config = Config.load(arguments.file, complete=True)
     for warning in config.warnings:
         print(f"dnslb: warning: {warning}", file=sys.stderr)
-    for settings in config.services:
-        settings.required_record_manager()
-    reached = arguments.offline or asyncio.run(_verify(config))
+    with in_file(arguments.file):
+        reached = arguments.offline or asyncio.run(_verify(config))
     if not reached:
         print("dnslb: the configuration is in order; a provider could not be reached (see above)", file=sys.stderr)
         return FAILED
@@ -41,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _verify(config: Config) -> bool:
     balancers = [LoadBalancer(settings) for settings in config.services]
-    return all(await asyncio.gather(*(balancer.verify() for balancer in balancers)))
+    return all(await asyncio.gather(*map(verify, balancers)))
 
 
 def _summary(settings: ServiceSettings) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dnslb.balancer import LoadBalancer
 from dnslb.cli import FAILED, OK
+from dnslb.cli._starting import in_file, verify
 from dnslb.config import Config
 from dnslb.log import say, set_up
 
@@ -25,11 +26,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     set_up(form=arguments.log, level=logging.DEBUG if arguments.verbose else logging.INFO)
-    config = Config.load(arguments.file)
+    config = Config.load(arguments.file, complete=True)
     for warning in config.warnings:
         say(logging.WARNING, "configuration", str(warning))
-    balancers = [LoadBalancer(settings) for settings in config.services]
-    return asyncio.run(_until_signalled(balancers))
+    with in_file(arguments.file):
+        balancers = [LoadBalancer(settings) for settings in config.services]
+        return asyncio.run(_until_signalled(balancers))
 
 
 async def _until_signalled(balancers: list[LoadBalancer]) -> int:
@@ -38,7 +40,7 @@ async def _until_signalled(balancers: list[LoadBalancer]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, number, stop)
     # What a person has to mend stops the start; what passes by itself does not.
-    await asyncio.gather(*(balancer.verify() for balancer in balancers))
+    await asyncio.gather(*map(verify, balancers))
     # One that fails must not keep the others from leaving.
     ended = await asyncio.gather(*(balancer.run(stop) for balancer in balancers), return_exceptions=True)
     for error in ended:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from dnslb.decision.looking import confirming_look, next_look, stale_evidence
+from dnslb.decision.leases import holder
+from dnslb.decision.looking import blocked_for, confirming_look, next_look, stale_evidence
 from dnslb.decision.model import (
     Action,
     Decision,
@@ -48,8 +49,9 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
     stale = stale_evidence(state, seen, policy, wanted)
-    if wanted and (seen.record_set is None or stale):
-        return Decision(state, (), refusals, confirming_look(state, seen, policy, stale))
+    registering = any(isinstance(action, Register) for action in wanted)
+    if wanted and (seen.record_set is None or stale or (registering and seen.block_record is None)):
+        return Decision(state, (), refusals, confirming_look(state, seen, policy, stale, lease=registering))
     return Decision(state, wanted, refusals, next_look(state, seen, policy))
 
 
@@ -75,6 +77,9 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
     elif not registered and health.passed >= policy.rise:
         if seen.now < state.not_before:
             yield Reason.of(Why.BACK_OFF, state.own, seconds=state.not_before - seen.now)
+            return
+        if state.lease and (seconds := blocked_for(state, seen)):
+            yield Reason.of(Why.BLOCKED, state.own, holder=holder(state.lease), seconds=seconds)
             return
         yield Register(state.own, Reason.of(Why.JOIN, state.own, passed=health.passed))
         yield from _former(state)

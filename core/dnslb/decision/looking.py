@@ -6,6 +6,7 @@ while all is not well (see `_rests_on_readings`); and where nothing has asked fo
 
 from __future__ import annotations
 
+from dnslb.decision.leases import holds
 from dnslb.decision.model import NEVER, Action, Destroy, Evict, Health, Look, Observation, Policy, State, Withdraw
 from dnslb.decision.targets import failing, jury, suspects, watched
 from dnslb.records import Address
@@ -34,18 +35,18 @@ def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, 
     return at >= oldest or (address in seen.probes and at >= seen.probed_at)
 
 
-def confirming_look(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> Look:
+def confirming_look(state: State, seen: Observation, policy: Policy, stale: frozenset[Address], *, lease: bool) -> Look:
     """The look that confirms what is wanted; where it has to wait, everything else goes on in the meantime."""
-    at = _confirm_at(state, seen, policy, stale)
+    at = _confirm_at(state, seen, policy, stale, lease=lease)
     meanwhile = next_look(state, seen, policy)
-    return meanwhile if meanwhile.at < at else Look(at, read=True, probe=stale)
+    return meanwhile if meanwhile.at < at else Look(at, read=True, probe=stale, lease=lease)
 
 
-def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> float:
+def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address], *, lease: bool) -> float:
     """At once, unless the provider has to be spared, or the same was just tried and led to nothing."""
     if state.troubles:
         return max(seen.now, state.next_read)
-    if seen.record_set is not None and stale <= seen.probes.keys():
+    if seen.record_set is not None and stale <= seen.probes.keys() and not (lease and seen.block_record is None):
         return seen.now + policy.probe_interval
     return seen.now
 
@@ -57,6 +58,9 @@ def next_look(state: State, seen: Observation, policy: Policy) -> Look:
     verdict = _verdict_at(state, seen, policy)
     rechecks = _rechecks(state, seen, policy)
     allowed_back = [state.not_before] if state.not_before > seen.now else []
+    blocked = blocked_for(state, seen) if state.own not in state.members else 0.0
+    if blocked:
+        allowed_back.append(seen.now + max(blocked, policy.recheck_interval))
     read_at, hint_at = _reading_due(state, policy), _hint_due(state, policy)
     at = max(seen.now, min(read_at, hint_at, state.next_probe, verdict, *rechecks.values(), *allowed_back))
     if at >= verdict:
@@ -64,8 +68,16 @@ def next_look(state: State, seen: Observation, policy: Policy) -> Look:
     read = at >= read_at
     hint = at >= hint_at and not read
     if read or hint or at >= state.next_probe:
-        return Look(at, read, watched(state, policy), hint)
+        return Look(at, read, watched(state, policy), lease=read and blocked > 0, hint=hint)
     return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
+
+
+def blocked_for(state: State, seen: Observation) -> float:
+    """For how many seconds more the own address is to stay out, as far as the block record was read; 0 if it is not."""
+    if state.lease is None or state.own is None:
+        return 0.0
+    hold = holds(state.lease, seen.now, seen.wall)
+    return hold.blocked_until - seen.now if hold.blocks(state.own, seen.now) else 0.0
 
 
 def _reading_due(state: State, policy: Policy) -> float:

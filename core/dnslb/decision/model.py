@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dnslb.decision.hints import Hints, longest_unread
+from dnslb.decision.leases import LeaseView
 from dnslb.decision.reasons import Reason
 from dnslb.interfaces import ProbeResult
 from dnslb.records import Address, Network, RecordSet
@@ -187,6 +188,7 @@ class State:
         last_slow: when a member was last removed for having failed too long.
         doubted: whom this agent removed so while nobody answered it; none once somebody does.
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
+        lease: the block record as last read, None before the first reading.
         troubles: failures of the provider in a row.
         next_read, next_probe: when these are due.
         hints: what the zone's own name servers said.
@@ -215,6 +217,7 @@ class State:
     last_slow: float = -NEVER
     doubted: frozenset[Address] = frozenset()
     refuted: bool = False
+    lease: LeaseView | None = None
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
@@ -293,8 +296,10 @@ class Observation:
 
     Attributes:
         now: the time.
+        wall: the time of day in seconds since 1970, which the block record is judged by; no other rule looks at it.
         own: the own address of this family as it is now, None where there is none.
         record_set: what was read just now (or written, which is the same); None where nothing was.
+        block_record: the block record of the service, if that was read for this; None where it was not.
         trouble: the provider could not be read or written.
         hint: what a name server of the zone said just now, which may be old; None where none was asked or answered.
         silent: name servers were asked, and none gave an answer to go by.
@@ -307,8 +312,10 @@ class Observation:
     """
 
     now: float
+    wall: float = 0.0
     own: Address | None = None
     record_set: RecordSet | None = None
+    block_record: RecordSet | None = None
     trouble: Trouble | None = None
     hint: RecordSet | None = None
     silent: bool = False
@@ -325,12 +332,14 @@ class Observation:
 class Look:
     """The next observation: when to make it, whether to read the record set, or to ask for a hint, and whom to probe.
 
-    At most one of `read` and `hint` is asked for.
+    `lease` asks for the block record too; it comes with `read` only, and where one cannot be read, neither was. At most
+    one of `read` and `hint` is asked for.
     """
 
     at: float
     read: bool = False
     probe: frozenset[Address] = frozenset()
+    lease: bool = False
     hint: bool = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dnslb.decision.leases import watched
 from dnslb.decision.model import (
     MOST_EVICTIONS,
     MOST_OBJECTIONS,
@@ -30,6 +31,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _deeds(state, seen, policy)
     state = _record_set(state, seen, policy)
     state = _hint(state, seen, policy)
+    state = _lease(state, seen)
     state = _probes(state, seen, policy)
     return _provider(state, seen, policy)
 
@@ -185,6 +187,12 @@ def _objects(state: State, policy: Policy) -> bool:
     some_answer = any(state.health[address].passed for address in others if address in state.health)
     some_fail = bool(suspects(state, policy))
     return some_fail and (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
+
+
+def _lease(state: State, seen: Observation) -> State:
+    if seen.block_record is None:
+        return state
+    return replace(state, lease=watched(state.lease, seen.block_record, seen.now))
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:

@@ -13,31 +13,48 @@ from dnslb.records import Address
 
 
 class Why(enum.Enum):
-    """The reasons, each with the text that its numbers are put into."""
+    """The reasons, each with the text that its numbers are put into: `{failures:probe}` becomes `3 probes`."""
 
     # registered, withdrawn
-    JOIN = "passed {passed} self-checks in a row"
+    JOIN = "passed {passed:self-check} in a row"
     NOT_READY = "is not registered: it fails its self-check: {detail}"
     BACK_OFF = "was removed by others; comes back in {seconds:.0f} s"
-    SELF_DOWN = "failed {failures} self-checks over {seconds:.1f} s: {detail}"
-    SELF_DOWN_STAYS = "fails its self-check ({detail}), but {healthy} of {others} other members answer me: it stays"
+    BLOCKED = "is not registered: {holder} blocks it, for {seconds:.0f} s unless renewed"
+    SELF_DOWN = "failed {failures:self-check} over {seconds:.1f} s: {detail}"
+    SELF_DOWN_STAYS = "fails its self-check ({detail}), and of {others:other member} {healthy} can be reached: it stays"
     MOVED = "is no longer the address of this host, which is {own} now"
-    STOP = "leaves, since the agent stops; {healthy} other members answer"
-    STOP_STAYS = "stays although the agent stops: no other member answers (of {others})"
+    STOP = "leaves, since the agent stops; other members that answer: {healthy}"
+    STOP_STAYS = "stays although the agent stops: of {others:other member} none answers"
 
     # members that fail
-    DOWN = "failed {failures} probes over {seconds:.1f} s: {detail}"
-    LONG_DOWN = "failed for {seconds:.0f} s, more than {limit} intervals: {detail}"
+    DOWN = "failed {failures:probe} over {seconds:.1f} s: {detail}"
+    LONG_DOWN = "failed for {seconds:.0f} s, more than {limit:interval}: {detail}"
     SELF_UNSURE = "fails ({detail}), but so does my own self-check: it stays"
     NOT_MEMBER = "fails ({detail}), but who is not in the record set judges nobody: it stays"
     ALONE = "fails ({detail}), as do all {failing} peers, so it may be me: it stays"
-    FLOOR = "fails ({detail}), and so do {failing} of {members} members, of which {floor} are to stay: it stays"
+    FLOOR = "fails ({detail}); failing in all: {failing} of {members:member}, of which {floor} must stay: it stays"
     PACED = "fails ({detail}) as one of {failing}, so it may be the network: it stays until those who left could object"
     OBJECTION = "fails ({detail}), but {objectors} came back after being removed, so it may be me: it stays"
-    ELSEWHERE = "fails ({detail}), but is not in my region: it stays until it failed for {limit} intervals"
+    ELSEWHERE = "fails ({detail}), but is not in my region: it stays until it failed for {limit:interval}"
 
     # removed members
     STILL_DOWN = "left the record set {seconds:.0f} s ago and still fails: {detail}"
+
+
+WITHOUT_OTHERS: Mapping[Why, str] = {
+    Why.SELF_DOWN_STAYS: "fails its self-check ({detail}), and there is no other member: it stays",
+    Why.STOP_STAYS: "stays although the agent stops: there is no other member",
+}
+"""The text in place of the usual one where the number `others` is 0."""
+
+
+class _Number(int):
+    """A whole number that can be asked for together with what it counts: `{:probe}`."""
+
+    def __format__(self, spec: str) -> str:
+        if not spec[:1].isalpha():
+            return super().__format__(spec)
+        return f"{int(self)} {spec}" if self == 1 else f"{int(self)} {spec}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +77,7 @@ class Reason:
 
     def __str__(self) -> str:
         """One line: `10.0.0.7 failed 3 probes over 5.0 s: connection refused`."""
-        return f"{self.address} {self.why.value.format(**self.details)}"
+        details = self.details
+        text = WITHOUT_OTHERS.get(self.why, self.why.value) if details.get("others") == 0 else self.why.value
+        shown = {name: _Number(value) if isinstance(value, int) else value for name, value in details.items()}
+        return f"{self.address} {text.format(**shown)}"

@@ -29,7 +29,7 @@ class KeeperAgent:
             self._destroy if policy.destroys else None,
         )
         chance = random.Random(cluster.chance.random())
-        around = Surroundings(clock.now, clock.sleep, chance, self._say)
+        around = Surroundings(clock.now, clock.now, clock.sleep, chance, self._say)
         self.keeper = Keeper(Service(NAME, PORT), RecordType.A, policy, parts, _Own(node.address), around)
 
     async def live(self) -> None:

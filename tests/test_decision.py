@@ -400,6 +400,16 @@ def test_who_leaves_and_cannot_write_tries_every_few_seconds():
     assert world.run_until(world.is_without(B), 10) <= 10
 
 
+def test_probing_goes_on_while_a_removal_waits_for_the_provider():
+    world = cluster(3)
+    world.provider_down = True
+    world.crash(A)
+    world.run(1800)
+    before = world.probes
+    world.run(600)
+    assert (world.probes - before) / 2 >= 600 / 5 * 0.8 * 3  # two agents, three members each
+
+
 def test_foreign_addresses_are_neither_probed_nor_removed():
     world = cluster(2)
     foreign = ["192.0.2.1", "8.8.8.8", "127.0.0.1", "169.254.169.254", "224.0.0.1"]

@@ -61,7 +61,10 @@ class World:
         self.policy = policy_
         self.now = 0.0
         self.chance = random.Random(seed)
+        self.history: list[tuple[float, RecordSet]] = []
         self.record_set = RecordSet("www.example.test", RecordType.A).holding(members, policy_.ttl)
+        self.name_servers_lag: Callable[[], float] = lambda: 0.0
+        self.name_servers_down = False
         self.agents: dict[Address, Agent] = {}
         self.down: set[Address] = set()
         self.cannot_ask: set[Address] = set()
@@ -78,8 +81,23 @@ class World:
         self.destroyer_works = True
         self.looks: list[tuple[float, Address, Look]] = []
         self.reads = 0
+        self.hints = 0
         self.lease_reads = 0
         self.probes = 0
+
+    @property
+    def record_set(self) -> RecordSet:
+        """What the API shows."""
+        return self.history[-1][1]
+
+    @record_set.setter
+    def record_set(self, now: RecordSet) -> None:
+        self.history.append((self.now, now))
+
+    def served(self) -> RecordSet:
+        """What the name server that is asked next shows."""
+        then = self.now - self.name_servers_lag()
+        return next((shown for since, shown in reversed(self.history) if since <= then), self.history[0][1])
 
     def start(self, *addresses: Address) -> None:
         for own in addresses:
@@ -132,6 +150,9 @@ class World:
         looked = agent.look
         self.looks.append((self.now, own, looked))
         self.reads += looked.read
+        self.hints += looked.hint
+        assert self.policy.hints or not looked.hint
+        assert not (looked.read and looked.hint)
         self.lease_reads += looked.lease
         self.probes += len(looked.probe)
         probes = {target: self._probe(own, target) for target in looked.probe}
@@ -142,6 +163,8 @@ class World:
             record_set=self.record_set if looked.read and not unreadable else None,
             block_record=self.block_record if looked.lease and not unreadable else None,
             trouble=Trouble() if looked.read and unreadable else None,
+            hint=self.served() if looked.hint and not self.name_servers_down else None,
+            silent=looked.hint and self.name_servers_down,
             probes=probes,
             probed_at=self.now,
             local=frozenset(target for target in probes if self.region_of(target) == self.region_of(own)),

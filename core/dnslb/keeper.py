@@ -59,6 +59,9 @@ Probing = Callable[[Sequence[Target], float], Awaitable[Mapping[Target, ProbeRes
 Filtering = Callable[[frozenset[Address]], Awaitable[Collection[Address]]]
 Destroying = Callable[[frozenset[Address]], Awaitable[None]]
 
+Hinting = Callable[[RecordType], Awaitable[RecordSet]]
+"""What a name server of the zone has now."""
+
 
 class Own(Protocol):
     """What knows the own addresses without waiting: `OwnAddresses`, `AskedAddresses`, or a simulated one."""
@@ -75,6 +78,7 @@ class Parts:
     probe: Probing
     filter_region: Filtering | None = None
     destroy: Destroying | None = None
+    hint: Hinting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ class Keeper:
     async def _observe(self, look: Look, *, stopping: bool) -> Observation:
         # The probes come last: they are what a removal rests on, and reading may be slow.
         reading = await self._read(look)
+        hint = await self._hint(look)
         self._snapshot = reading if isinstance(reading, Snapshot) else None
         local = await self._local(look.probe)
         started = self._now()
@@ -169,6 +174,8 @@ class Keeper:
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
             block_record=self._block_record,
             trouble=reading if isinstance(reading, Trouble) else None,
+            hint=hint,
+            silent=look.hint and hint is None,
             probes=probes,
             probed_at=started,
             local=local,
@@ -195,16 +202,28 @@ class Keeper:
             if look.lease:
                 self._block_record = (await records.read(block_name(fqdn), RecordType.TXT)).record_set
         except ProviderError as error:
-            return self._trouble(error, "reading")
+            return self._trouble(error)
         self._works("reading")
-        self._report_members(snapshot.record_set)
         return snapshot
 
-    def _trouble(self, error: ProviderError, doing: str) -> Trouble:
+    async def _hint(self, look: Look) -> RecordSet | None:
+        if not look.hint or self._parts.hint is None:
+            return None
+        try:
+            hint = await self._parts.hint(self._type)
+        except ProviderError as error:
+            self._complain("name-servers-silent", f"reading by the API instead, more rarely: {error}")
+            return None
+        self._complaints.pop("name-servers-silent", None)
+        return hint
+
+    def _trouble(self, error: ProviderError, *, writing: bool = False) -> Trouble:
+        doing = "writing" if writing else "reading"
         text = f"{doing} failed, nothing changed: {error}"
         if self._troubles.setdefault(doing, Lasting(self._now())).is_news(text, self._now()):
             self._say(logging.WARNING, "provider-trouble", text, error=str(error))
-        return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+        pause = error.retry_after if isinstance(error, Throttled) else None
+        return Trouble(isinstance(error, Throttled), pause, writing)
 
     def _works(self, doing: str) -> None:
         """Ends a trouble, if there was one. Reading and writing are two: who may read may not be let write."""
@@ -246,6 +265,8 @@ class Keeper:
 
     def _decide(self, seen: Observation) -> Decision:
         decision = decide(self.state, seen, self._policy)
+        if decision.state.record_set is not None:
+            self._report_members(decision.state.record_set)
         self.state = decision.state
         self._report_refusals(decision.refusals)
         return decision
@@ -265,14 +286,13 @@ class Keeper:
         try:
             publication = await self._publisher.publish(snapshot, revise)
         except ProviderError as error:
-            return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+            return self._decide(self._after(trouble=self._trouble(error, writing=True), stopping=stopping))
         if publication.changed:
             self._works("writing")
         done = edits if publication.changed else ()
         self._receipt = publication.receipt or self._receipt
         for action in done:
             self._report(action)
-        self._report_members(publication.record_set)
         return self._decide(self._after(record_set=publication.record_set, done=done, stopping=stopping))
 
     async def _destroy(self, action: Action) -> Decision:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dnslb.decision import Destroy, Evict, EvictSlowly, Register, Withdraw
 from dnslb.decision.blockrecord import BlockRecord, parse
+from dnslb.decision.hints import longest_unread
 from dnslb.decision.leases import Claim, renew
 
 from world import WALL, World, address, policy
@@ -28,6 +29,9 @@ faults = st.one_of(
     st.tuples(st.just("healed"), st.none()),
     st.tuples(st.just("provider down"), st.none()),
     st.tuples(st.just("provider up"), st.none()),
+    st.tuples(st.just("name servers behind"), st.floats(0, 1000)),
+    st.tuples(st.just("name servers silent"), st.none()),
+    st.tuples(st.just("name servers well"), st.none()),
     st.tuples(st.just("blocked"), st.sampled_from(HOSTS)),
     st.tuples(st.just("block renewed"), st.none()),
     st.tuples(st.just("unblocked"), st.none()),
@@ -108,6 +112,13 @@ class WatchedWorld(World):
                 self.provider_down = True
             case "provider up":
                 self.provider_down = False
+            case "name servers behind":
+                self.name_servers_lag = lambda: subject
+            case "name servers silent":
+                self.name_servers_down = True
+            case "name servers well":
+                self.name_servers_down = False
+                self.name_servers_lag = lambda: 0.0
             case "blocked":
                 self._block(replace(BLOCK, addresses=frozenset({subject})).record_set(1, WALL + self.now))
             case "block renewed":
@@ -126,9 +137,9 @@ class WatchedWorld(World):
 
 
 @settings(max_examples=40, deadline=None)
-@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)))
-def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
-    world = WatchedWorld(policy(interval, destroys=True, max_failures=20), seed)
+@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)), st.booleans())
+def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size, hints):
+    world = WatchedWorld(policy(interval, destroys=True, max_failures=20, hints=hints), seed)
     world.start(*HOSTS[:size])
     world.run(3 * interval)
     for (fault, subject), pause in history:
@@ -137,9 +148,9 @@ def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
 
 
 @settings(max_examples=15, deadline=None)
-@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)))
-def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size):
-    world = WatchedWorld(policy(30.0), seed)
+@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)), st.booleans())
+def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size, hints):
+    world = WatchedWorld(policy(30.0, hints=hints), seed)
     world.start(*HOSTS[:size])
     world.run(90)
     for (fault, subject), pause in history:
@@ -148,6 +159,7 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
     world.down.clear()
     world.suffer("healed", None)
     world.suffer("provider up", None)
+    world.suffer("name servers well", None)
     world.suffer("unblocked", None)
     world.suffer("block record readable", None)
     world.run(60)
@@ -155,7 +167,7 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
         if own not in world.agents or world.agents[own].stopping:
             world.agents.pop(own, None)
             world.start(own)
-    world.run(30 * 25)
+    world.run(30 * 25 + hints * 1.25 * longest_unread(30))
     assert world.members >= set(HOSTS[:size])
     world.deeds.clear()
     world.run(3600)

@@ -1,19 +1,23 @@
 """When the instance of a removed member is destroyed: who intends to says so first, and who is alive says no.
 
-Theory of operation. Whoever removed a member that fails writes an intent into the destroy record (`destroyrecord`). Every
-agent reads that record, member or not; one that is alive and passes its self-check takes out each intent that names an
-address of its host. That is the veto, and the only proof of life that counts: agents may fail to reach an instance for
-many reasons, but who can read and write the record can tell that it lives. Only after that had its time, by the clock of
-who waits, the intent becomes `executing`, by a commit that only one can win, and the destroyer is asked.
+Theory of operation. Whoever removed a member that fails writes an intent into the destroy record (`destroyrecord`).
+Every agent reads that record, member or not; one that is alive and passes its self-check takes out each intent that
+names an address of its host. That is the veto, and the only proof of life that counts: agents may fail to reach an
+instance for many reasons, but who can read and write the record can tell that it lives. Only after that had its time,
+by the clock of who waits, the intent becomes `executing`, by a commit that only one can win, and the destroyer is
+asked.
 """
 
 from __future__ import annotations
 
-from dnslb.decision.destroyrecord import Line, Sighting, Stage, new_line
-from dnslb.decision.model import Destroy, Intend, Mark, Observation, Policy, Ruling, State, Veto
+from collections.abc import Iterable
+
+from dnslb.decision.actions import Destroy, Intend, Mark, Ruling, Veto
+from dnslb.decision.destroyrecord import Line, Sighting, Stage, new_line, rewritten
+from dnslb.decision.model import Observation, Policy, State
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import condemned, jury
-from dnslb.records import Address
+from dnslb.decision.targets import jury, manages
+from dnslb.records import Address, RecordSet
 
 MOST_LINES = 16
 """No intent is written beside so many other lines: the record has to fit into what each provider takes."""
@@ -37,6 +41,30 @@ def wait_for_veto(state: State, policy: Policy) -> float:
     return max(policy.destroy_delay, 2.0 * state.longest_ttl)
 
 
+def memory(state: State, policy: Policy) -> float:
+    """How long after a veto nobody intends the same again, and how long an intent counts that leads to nothing."""
+    return 10.0 * wait_for_veto(state, policy)
+
+
+def condemned(state: State, seen: Observation, policy: Policy) -> frozenset[Address]:
+    """Whom this agent is to destroy if nobody vetoes."""
+    return frozenset(sighting.line.address for sighting in _at_hand(state, seen, policy))
+
+
+def remarked(record_set: RecordSet, marks: Iterable[Mark]) -> RecordSet:
+    """The destroy record after the marks."""
+    for mark in marks:
+        record_set = rewritten(record_set, mark.instead_of, [mark.line])
+    return record_set
+
+
+def settled(record_set: RecordSet, done: Destroy, wall: float) -> RecordSet:
+    """The destroy record after the destroyer has done what the mark said that it would be asked to."""
+    line = done.line
+    counts = new_line(line.address, Stage.DESTROYED, line.by, line.token, wall + BUDGET_TIME)
+    return rewritten(record_set, [line], [counts])
+
+
 def _may_judge(state: State, seen: Observation, policy: Policy) -> bool:
     """Who may be cut off destroys nobody: it takes a member that somebody answers, and to which nobody objects."""
     others = jury(state, policy) - {state.own}
@@ -53,7 +81,7 @@ def _vetoes(state: State, seen: Observation, policy: Policy, own: Address) -> Ru
         return
     for line in _lines(state):
         if line.is_pending and line.address in seen.host | {own}:
-            veto = new_line(line.address, Stage.VETOED, own, line.token, seen.wall + policy.veto_memory)
+            veto = new_line(line.address, Stage.VETOED, own, line.token, seen.wall + memory(state, policy))
             reason = Reason.of(Why.ALIVE, line.address, by=str(line.by), passed=state.own_health.passed)
             yield Veto(line.address, reason, veto, frozenset({line}))
 
@@ -62,7 +90,7 @@ def _vetoes(state: State, seen: Observation, policy: Policy, own: Address) -> Ru
 
 
 def _intents(state: State, seen: Observation, policy: Policy, own: Address) -> Ruling:
-    over = frozenset(sighting.line for sighting in _sightings(state) if _is_over(sighting, seen.now, policy))
+    over = frozenset(sighting.line for sighting in _sightings(state) if _is_over(state, sighting, seen.now, policy))
     room = MOST_LINES - (len(_lines(state)) - len(over))
     spoken_for = {line.address for line in _lines(state) if line not in over and line.stage is not Stage.DESTROYED}
     for address, removed_at in sorted(state.removed.items(), key=lambda item: (item[1], int(item[0]))):
@@ -84,16 +112,17 @@ def _intents(state: State, seen: Observation, policy: Policy, own: Address) -> R
 def _spared(state: State, policy: Policy, seen: Observation, address: Address) -> Ruling:
     for sighting in _sightings(state):
         if sighting.line.address == address and sighting.line.stage is Stage.VETOED:
-            seconds = sighting.since + policy.veto_memory - seen.now
+            seconds = sighting.since + memory(state, policy) - seen.now
             detail = state.health_of(address).detail
             yield Reason.of(Why.VETOED, address, detail=detail, by=str(sighting.line.by), seconds=seconds)
 
 
-def _is_over(sighting: Sighting, now: float, policy: Policy) -> bool:
+def _is_over(state: State, sighting: Sighting, now: float, policy: Policy) -> bool:
     """Whether a line says nothing any more. An intent that led to nothing for so long leads to nothing."""
     if sighting.line.stage is Stage.DESTROYED:
         return now - sighting.since >= BUDGET_TIME
-    return now - sighting.known_since >= policy.veto_memory
+    since = sighting.known_since if sighting.line.is_pending else sighting.since
+    return now - since >= memory(state, policy)
 
 
 # -- destroy -----------------------------------------------------------------------------------------------
@@ -103,25 +132,45 @@ def _destructions(state: State, seen: Observation, policy: Policy, own: Address)
     """One at a time: the next one rests on what is seen after it."""
     if not _is_legible(state):
         return
-    due = [sighting for sighting in _sightings(state) if _is_due(state, seen, policy, sighting)]
+    due = [sighting for sighting in _at_hand(state, seen, policy) if _is_due(state, seen, policy, sighting)]
     if not due:
         return
-    [line, waited] = due[0].line, seen.now - due[0].since
+    line, waited = due[0].line, seen.now - due[0].since
     spent, budget = _spent(state, seen.now, but=line), _budget(state)
     detail = state.health_of(line.address).detail
     if spent >= budget:
         yield Reason.of(Why.BUDGET, line.address, detail=detail, spent=spent, budget=budget)
         return
     executing = new_line(line.address, Stage.EXECUTING, own, line.token, seen.wall + wait_for_veto(state, policy))
-    yield Destroy(line.address, Reason.of(Why.STILL_DOWN, line.address, detail=detail, seconds=waited), executing, frozenset({line}))
+    reason = Reason.of(Why.STILL_DOWN, line.address, detail=detail, seconds=waited)
+    yield Destroy(line.address, reason, executing, frozenset({line}))
+
+
+def _at_hand(state: State, seen: Observation, policy: Policy) -> list[Sighting]:
+    """The lines that are this agent's to carry out: its own, and those of agents that are no members any more.
+
+    An agent that has left, or died, carries out nothing; so somebody else may, also where it died while it did.
+    """
+    if not policy.destroys or state.own is None:
+        return []
+    absent = [
+        sighting
+        for sighting in _sightings(state)
+        if sighting.line.is_pending and sighting.line.address not in state.members | seen.host | {state.own}
+    ]
+    return [
+        sighting
+        for sighting in absent
+        if (sighting.line.by == state.own or sighting.line.by not in state.members)
+        and sighting.line.address.version == state.own.version
+        and manages(state.own, sighting.line.address, policy.networks)
+        and not _is_over(state, sighting, seen.now, policy)
+    ]
 
 
 def _is_due(state: State, seen: Observation, policy: Policy, sighting: Sighting) -> bool:
-    """Whether nobody vetoed in time, and it fails as it did. An executor that died leaves its line to whoever comes."""
-    line = sighting.line
-    if not line.is_pending or line.address not in condemned(state, policy) or _is_over(sighting, seen.now, policy):
-        return False
-    health = state.health_of(line.address)
+    """Whether nobody vetoed in time, and it fails as it did."""
+    health = state.health_of(sighting.line.address)
     return seen.now - sighting.since >= wait_for_veto(state, policy) and health.down(policy) and health.local
 
 
@@ -134,12 +183,6 @@ def _spent(state: State, now: float, *, but: Line) -> int:
     stages = {Stage.EXECUTING, Stage.DESTROYED}
     counted = [sighting for sighting in _sightings(state) if sighting.line.stage in stages and sighting.line != but]
     return sum(now - sighting.since < BUDGET_TIME for sighting in counted)
-
-
-def settled(action: Mark) -> Line:
-    """The line that says what has been done, in place of the one that said that it was to be."""
-    line = action.line
-    return new_line(line.address, Stage.DESTROYED, line.by, line.token, 0)
 
 
 # -- what the record says ----------------------------------------------------------------------------------

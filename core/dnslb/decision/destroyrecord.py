@@ -119,7 +119,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class IntentsView:
-    """The destroy record as last read: the lines that can be read, the oldest first, and whether that is all of them."""
+    """The destroy record as last read: the lines that can be read, oldest first, and whether that is all of them."""
 
     sightings: tuple[Sighting, ...] = ()
     is_legible: bool = True

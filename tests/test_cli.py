@@ -252,7 +252,8 @@ def test_one_plugin_is_shown_with_its_options_defaults_and_capabilities(command)
         "  trace            required     a folder to leave traces in (text)",
         "  act              empty        what to do (text)",
         "  token            none         the token of the API (env:NAME or file:PATH)",
-        "  capabilities: max_values=7, atomic_names=False, min_ttl=1, min_interval=5.0",
+        "  capabilities: max_values=7, atomic_names=False, min_ttl=1, min_interval=5.0, "
+        "request_rate=None, propagation=0.0",
     ]
     assert "  no options\n" in command("plugins", "tcp").stdout
 

@@ -33,7 +33,8 @@ class Forecast:
     def title(self) -> str:
         """One line with what counts."""
         policy, manager = self.policy, self.settings.record_manager
-        times = f"check_interval {format_duration(policy.interval)}, probe_interval {format_duration(policy.probe_interval)}"
+        interval, probe_interval = format_duration(policy.interval), format_duration(policy.probe_interval)
+        times = f"check_interval {interval}, probe_interval {probe_interval}"
         limit = f"{self.limit:g} requests/s" if self.limit else "no limit known"
         provider = f"{manager.registration.name} ({limit})" if manager else f"no record manager ({limit})"
         return f"{self.settings.options.fqdn}: {times}, TTL {policy.ttl} s, {provider}"

@@ -1,4 +1,4 @@
-"""How far something is, on one line of standard error that is gone when it is done; nothing where that is no terminal."""
+"""How far something is: one line of standard error, gone when it is done, and nothing where that is no terminal."""
 
 from __future__ import annotations
 

@@ -146,6 +146,7 @@ _HEADINGS = {"dnslb": "dnslb", "reference": "Go package"}
 
 def _column(result: Summary, nodes: int, forecast: Forecast) -> dict[str, str]:
     missed = f", and {result.missed:.3g} never" if result.missed else ""
+    unsettled = f", {result.unsettled} never" if result.unsettled else ""
     column = {
         "a dead member leaves after": _times(result.removal) + missed,
         "clients may use it for": _times(result.exposure),
@@ -153,7 +154,7 @@ def _column(result: Summary, nodes: int, forecast: Forecast) -> dict[str, str]:
         "false removals": f"{result.false_removals:.3g}",
         "the longest of them": f"{result.longest_absence:.0f} s" if result.longest_absence else "-",
         "smallest record set": "-" if result.smallest is None else f"{result.smallest} of {nodes}",
-        "all in order again after": _times(result.settled) + (f", {result.unsettled} never" if result.unsettled else ""),
+        "all in order again after": _times(result.settled) + unsettled,
         "provider requests an hour": _cost(result.requests_an_hour, forecast.limit, _HOUR),
         "in the busiest minute": _cost(result.busiest_minute, forecast.limit, 60.0),
         "refused by the provider": f"{result.throttled:.3g}",

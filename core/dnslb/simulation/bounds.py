@@ -47,8 +47,8 @@ class Bounds:
     def removal(self, *, silent: bool) -> float:
         """From the death of a member until it is out of the record set; `silent` is a host that answers nothing.
 
-        With rounds that are closer to each other than re-checks, an ordinary round may find the member down, which takes
-        another reading and another round to confirm.
+        With rounds that are closer to each other than re-checks, an ordinary round may find the member down, which
+        takes another reading and another round to confirm.
         """
         wait = self.policy.probe_timeout if silent else 0.0
         is_close = FASTEST_ROUND * self.policy.probe_interval < self.policy.recheck_interval
@@ -62,7 +62,8 @@ class Bounds:
     @property
     def registration(self) -> float:
         """From the start of an agent whose service works until it is in the record set."""
-        return (self.policy.rise - 1) * self.policy.recheck_interval + 2 * self.provider.read_time + self.commit
+        between = min(self.policy.recheck_interval, SLOWEST_ROUND * self.policy.probe_interval)
+        return (self.policy.rise - 1) * between + 2 * self.provider.read_time + self.commit
 
     @property
     def objection(self) -> float:
@@ -81,8 +82,13 @@ class Bounds:
 
     @property
     def slow_removal(self) -> float:
-        """When a member that the floor or its region protects is removed all the same."""
-        return self.policy.max_failures * self.policy.interval
+        """From the death of a host that its region protects until it is removed all the same.
+
+        Where the floor protects several, it is the first of them; the others follow at intervals.
+        """
+        confirmation = self.provider.read_time + self.policy.probe_timeout
+        noticed = 2 * self.first_probe + self.policy.probe_timeout
+        return noticed + self.policy.max_failures * self.policy.interval + confirmation + self.commit
 
     def floor(self, nodes: int) -> int:
         """How many of so many members stay, whatever fails at once."""

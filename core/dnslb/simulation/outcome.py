@@ -1,4 +1,4 @@
-"""What came of a scenario: how long clients were sent to dead servers, who was removed though well, and what it cost."""
+"""What came of a scenario: how long clients were sent to dead servers, who was removed though well, what it cost."""
 
 from __future__ import annotations
 

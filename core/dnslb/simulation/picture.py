@@ -12,7 +12,7 @@ from dnslb.records import Address
 from dnslb.simulation.cluster import Event, address_of
 from dnslb.simulation.outcome import Outcome
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 118, 28, 108, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 118, 28, 126, 44
 _PLOT = 1054
 _WIDTH = _LEFT + _PLOT + _RIGHT
 _MOST_LINES = 8
@@ -29,14 +29,14 @@ _STYLE = """
     .grid { stroke: #d8dee4; stroke-width: 1 }
     .fault { fill: #fff1cc }
     .edge { stroke: #d4a72c; stroke-dasharray: 4 3 }
-    .serves { fill: #2da44e }
+    .serves { fill: #8fcfa6 }
     .dead { fill: #cf222e }
-    .out { fill: #fb8f44; fill-opacity: .45 }
-    .off { fill: #d0d7de }
+    .out { fill: #f0883e }
+    .off { fill: #afb8c1 }
     .mark { stroke: #ffffff; stroke-width: 1 }
     .removed, .withdrawn { fill: #82071e }
     .registered { fill: #0550ae }
-    .refused { fill: #bf8700 }
+    .refused { fill: #4d2d00; stroke: none }
     .destroyed, .destroy-failed { fill: #24292f }
 """
 _STATES = {
@@ -47,8 +47,8 @@ _STATES = {
 }
 _MARKS = {
     "registered": "registered",
-    "removed": "removed, withdrawn",
-    "refused": "not removed, for a reason",
+    "removed": "removed by another, or withdrawn",
+    "refused": "refused to act, with a reason",
     "destroyed": "destroyed",
 }
 _RANK = ("destroyed", "removed", "withdrawn", "registered", "destroy-failed", "refused")
@@ -209,16 +209,15 @@ def _state(*, inside: bool, serves: bool) -> str:
 def _heading(title: str, subtitle: str) -> Iterator[str]:
     yield f'<text class="title" x="20" y="32">{escape(title)}</text>'
     yield f'<text class="small" x="20" y="52">{escape(subtitle)}</text>'
-    x = 20.0
-    for state, text in _STATES.items():
+    for number, (state, text) in enumerate(_STATES.items()):
         height = 10 if state in ("serves", "dead") else 4
-        yield _rectangle(x, 73 - height / 2, 18, height, state)
-        yield f'<text class="small" x="{x + 24:g}" y="77">{text}</text>'
-        x += 42 + 5.6 * len(text)
-    for event, text in _MARKS.items():
-        yield f'<path class="mark {event}" d="{_shape(event, x + 6, 73, 5)}"/>'
-        yield f'<text class="small" x="{x + 16:g}" y="77">{text}</text>'
-        x += 34 + 5.6 * len(text)
+        x = 20 + 250 * number
+        yield _rectangle(x, 74 - height / 2, 18, height, state)
+        yield f'<text class="small" x="{x + 26}" y="78">{text}</text>'
+    for number, (event, text) in enumerate(_MARKS.items()):
+        x = 20 + 250 * number
+        yield f'<path class="mark {event}" d="{_shape(event, x + 9, 92, 5)}"/>'
+        yield f'<text class="small" x="{x + 26}" y="96">{text}</text>'
 
 
 def _mark(events: Sequence[Event], x: float, y: float, row: float, lines: Sequence[str]) -> str:
@@ -234,7 +233,7 @@ def _shape(event: str, x: float, y: float, size: float) -> str:
         "registered": ((0, -1), (1, 0.9), (-1, 0.9)),
         "removed": ((0, 1), (1, -0.9), (-1, -0.9)),
         "withdrawn": ((0, 1), (1, -0.9), (-1, -0.9)),
-        "refused": ((0, -0.8), (0.8, 0), (0, 0.8), (-0.8, 0)),
+        "refused": ((0, -0.5), (0.5, 0), (0, 0.5), (-0.5, 0)),
     }.get(event, ((-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)))
     return _path((x + size * right, y + size * down) for right, down in corners)
 

@@ -205,7 +205,7 @@ def _all_down(stage: Stage) -> None:
 
 
 def _cold_start(stage: Stage) -> None:
-    stage.cluster.at(stage.begin, lambda: stage.cluster.start())
+    stage.cluster.at(stage.begin, stage.cluster.start)
 
 
 def _slow_start(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from dnslb.simulation.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A number of durations in seconds: how many, the median, and what 99 of 100 do not exceed; None where none were."""
+    """Durations in seconds: how many, the median, and what 99 of 100 do not exceed; None where there were none."""
 
     count: int
     median: float | None

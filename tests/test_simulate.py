@@ -332,6 +332,7 @@ POLICIES = [
     Policy(15.0, 5.0, 15, fall=6, rise=4),
     Policy(5.0, 2.0, 5, fall=1),
 ]
+ON_HINTS = Policy(15.0, 5.0, 15, hints=True)
 
 
 def at_rest(size, policy, seed):
@@ -350,7 +351,7 @@ def seconds_until(cluster, condition, limit):
     return cluster.now - began
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("policy", [*POLICIES, ON_HINTS], ids=str)
 @pytest.mark.parametrize("silent", [True, False], ids=["a host", "a process"])
 def test_the_dead_leave_as_soon_as_is_explained(policy, silent):
     bound = Bounds(policy).removal(silent=silent)
@@ -363,7 +364,7 @@ def test_the_dead_leave_as_soon_as_is_explained(policy, silent):
     assert max(seen) > 0.65 * bound, "the bound is far from what happens"
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("policy", [*POLICIES, ON_HINTS], ids=str)
 def test_a_pause_that_is_shorter_than_explained_removes_nobody(policy):
     for seed in range(6):
         cluster = at_rest(3, policy, seed)
@@ -374,7 +375,7 @@ def test_a_pause_that_is_shorter_than_explained_removes_nobody(policy):
         assert ONE in cluster.members
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("policy", [*POLICIES, ON_HINTS], ids=str)
 def test_a_new_server_registers_as_soon_as_is_explained(policy):
     bound = Bounds(policy).registration
     for seed in range(6):
@@ -395,7 +396,7 @@ def test_who_was_removed_and_sees_nothing_wrong_is_back_when_it_is_explained(pol
     assert max(seen) > 0.65 * bound
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("policy", [*POLICIES, ON_HINTS], ids=str)
 def test_who_was_removed_and_objects_is_back_when_it_is_explained(policy):
     bound = Bounds(policy).objection
     for seed in range(8):
@@ -408,6 +409,15 @@ def test_who_was_removed_and_objects_is_back_when_it_is_explained(policy):
         cluster.provider.put(held.holding(held.addresses - {ONE}, policy.ttl), TWO)
         out = seconds_until(cluster, lambda: ONE in cluster.members, bound + 0.02)  # noqa: B023
         assert out >= policy.objection_pause
+
+
+def test_who_lives_on_hints_is_back_no_later_than_is_explained():
+    bound = Bounds(ON_HINTS).absence
+    for seed in range(8):
+        cluster = at_rest(5, ON_HINTS, seed)
+        held = cluster.provider.held(NAME, RecordType.A)
+        cluster.provider.put(held.holding(held.addresses - {ONE}, ON_HINTS.ttl), TWO)
+        seconds_until(cluster, lambda: ONE in cluster.members, bound + 0.02)  # noqa: B023
 
 
 def test_who_was_removed_again_and_again_stays_away_no_longer_than_is_explained():
@@ -450,6 +460,18 @@ def test_requests_and_probes_are_as_many_as_is_explained(policy, nodes):
     requests, probes = cluster.provider.requests - requests, cluster.probes - probes
     assert requests * 3600 / seconds == pytest.approx(bounds.requests_an_hour(nodes), rel=0.08)
     assert 0.75 * bounds.probes_a_second(nodes) < probes / seconds <= 1.05 * bounds.probes_a_second(nodes)
+
+
+def test_agents_that_ask_name_servers_send_as_few_requests_as_is_explained():
+    cluster = Cluster(12, ON_HINTS, KeeperAgent, provider=ProviderModel(propagation=20.0))
+    cluster.register_all()
+    cluster.start(within=600.0)
+    cluster.run_until(1500.0)
+    already = cluster.provider.requests
+    cluster.run_until(1500.0 + 10 * 600)
+    requests = (cluster.provider.requests - already) * 3600 / (10 * 600)
+    assert requests == pytest.approx(Bounds(ON_HINTS).requests_an_hour(12), rel=0.1)
+    assert requests < Bounds(USUAL).requests_an_hour(12) / 30
 
 
 def test_while_a_member_fails_there_are_no_more_requests_than_is_explained():

@@ -37,7 +37,8 @@ class Forecast:
         times = f"check_interval {interval}, probe_interval {probe_interval}"
         limit = f"{self.limit:g} requests/s" if self.limit else "no limit known"
         provider = f"{manager.registration.name} ({limit})" if manager else f"no record manager ({limit})"
-        return f"{self.settings.options.fqdn}: {times}, TTL {policy.ttl} s, {provider}"
+        observed = ", observe dns" if policy.hints else ""
+        return f"{self.settings.options.fqdn}: {times}, TTL {policy.ttl} s, {provider}{observed}"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

@@ -67,8 +67,8 @@ def _sizes(forecast: Forecast, bounds: Bounds, nodes: Sequence[int]) -> str:
     rows.append(("the same, while a member fails", *at_most))
     if limit:
         fits = "At {:g} requests a second, {} servers fit at rest, and {} while a member fails."
-        rest, most = bounds.most_nodes(limit), bounds.most_nodes(limit) // 4
-        return f"{aligned(rows, indent='')}\n{fits.format(limit, rest, most)}"
+        fitting = fits.format(limit, bounds.most_nodes(limit), bounds.most_disturbed_nodes(limit))
+        return f"{aligned(rows, indent='')}\n{fitting}"
     return aligned(rows, indent="")
 
 

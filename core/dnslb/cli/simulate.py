@@ -77,7 +77,8 @@ def _results(
     show: Callable[[float], None],
 ) -> dict[str, Summary]:
     """Each kind of agent, with the same seeds; the picture is drawn as soon as there is something to draw."""
-    provider = ProviderModel(rate=forecast.limit, burst=max(1, round(forecast.limit or 1)))
+    burst = max(1, round(forecast.limit or 1))
+    provider = ProviderModel(rate=forecast.limit, burst=burst, propagation=forecast.propagation)
     setting = Setting(arguments.nodes, forecast.policy, provider)
     whole = len(agents) * arguments.runs
     results: dict[str, Summary] = {}

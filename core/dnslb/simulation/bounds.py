@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 from dnslb.decision import Policy
+from dnslb.decision.hints import longest_unread
 from dnslb.simulation.provider import ProviderModel
 
 FASTEST_ROUND, SLOWEST_ROUND = 0.9, 1.1
@@ -66,6 +67,11 @@ class Bounds:
         return (self.policy.rise - 1) * between + 2 * self.provider.read_time + self.commit
 
     @property
+    def unread(self) -> float:
+        """Between two readings by the API in quiet times, on average."""
+        return longest_unread(self.policy.interval) if self.policy.hints else self.policy.interval
+
+    @property
     def objection(self) -> float:
         """How long a member is out that was removed wrongly and sees why: others fail for it, too."""
         return SLOWEST_READING * self.policy.interval + self.policy.objection_pause + self.commit
@@ -73,12 +79,12 @@ class Bounds:
     @property
     def absence(self) -> float:
         """How long a member is out that was removed wrongly and sees nothing wrong, the first time."""
-        return SLOWEST_READING * self.policy.interval + 2 * 1.25 * self.policy.interval + self.commit
+        return SLOWEST_READING * self.unread + 2 * 1.25 * self.policy.interval + self.commit
 
     @property
     def longest_absence(self) -> float:
         """The same, when it was removed again and again."""
-        return SLOWEST_READING * self.policy.interval + self.policy.longest_absence + self.commit
+        return SLOWEST_READING * self.unread + self.policy.longest_absence + self.commit
 
     @property
     def slow_removal(self) -> float:
@@ -95,8 +101,8 @@ class Bounds:
         return max(1, math.ceil(nodes / 2))
 
     def requests_an_hour(self, nodes: int) -> float:
-        """What all agents together send to the provider at rest: a reading each T."""
-        return nodes * 3600 / self.policy.interval
+        """What all agents together send to the provider's API at rest: a reading each T, unless they live on hints."""
+        return nodes * 3600 / self.unread
 
     def most_requests_an_hour(self, nodes: int) -> float:
         """The same while a member fails, and all see it."""
@@ -109,4 +115,8 @@ class Bounds:
 
     def most_nodes(self, rate: float) -> int:
         """How many agents fit at rest into so many requests a second."""
-        return math.floor(rate * self.policy.interval)
+        return math.floor(rate * self.unread)
+
+    def most_disturbed_nodes(self, rate: float) -> int:
+        """The same while a member fails, and all see it."""
+        return math.floor(rate * self.policy.disturbed_interval)

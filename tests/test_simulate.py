@@ -442,6 +442,13 @@ def test_who_is_protected_leaves_in_the_end_as_is_explained(seed):
     assert seconds_until(cluster, lambda: ONE not in cluster.members, bound + 0.02) > 0.65 * bound
 
 
+def test_an_instance_is_destroyed_no_sooner_than_is_explained():
+    policy = Policy(15.0, 5.0, 15, destroys=True)
+    outcome = run("crash", policy=policy)
+    [removed], [destroyed] = said(outcome, "removed"), said(outcome, "destroyed")
+    assert policy.destroy_delay <= destroyed.at - removed.at < 1.2 * policy.destroy_delay
+
+
 def test_the_floor_is_what_is_explained():
     for nodes in (2, 5, 8):
         cluster = at_rest(nodes, USUAL, 1)

@@ -149,7 +149,8 @@ def play(
     stage = scenario.on(cluster, duration)
     cluster.run_until(stage.begin)
     provider = cluster.provider
-    before, already, asked = provider.members, len(provider.history), provider.requests
+    before, already = provider.members, len(provider.history)
+    asked, throttled = provider.requests, provider.throttled
     destroyed = _destructions(cluster, stage)
     busiest = _busiest_minute(stage, progress)
     writes = tuple(provider.history[already:])
@@ -161,7 +162,7 @@ def play(
         tally=_tally(stage, before, writes, turns),
         requests=provider.requests - asked,
         busiest_minute=busiest,
-        throttled=provider.throttled,
+        throttled=provider.throttled - throttled,
         destroyed=len(destroyed),
         healthy_destroyed=sum(destroyed),
         first_members=before,

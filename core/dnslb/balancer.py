@@ -18,7 +18,6 @@ from typing import Self
 from dnslb.addresses import OwnAddresses
 from dnslb.asked import AskedAddresses
 from dnslb.calls import AsyncRecordManager, Calls
-from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import AddressSource, Destroyer, Probe, RecordManager, RegionFilter
 from dnslb.keeper import Keeper
@@ -74,7 +73,7 @@ class LoadBalancer:
         )
         self._asked = AskedAddresses(address_source) if address_source is not None else None
         own = self._asked or OwnAddresses(settings.options.address)
-        policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
+        policy = settings.policy(regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
         self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}
         self._begun = False
@@ -247,18 +246,3 @@ def _hinting(settings: ServiceSettings) -> Hinting | None:
     from dnslb.authoritative import NameServers  # noqa: PLC0415 - dnspython is paid only by who speaks DNS
 
     return NameServers(settings.options.fqdn, settings.options.name_servers).read
-
-
-def _policy(settings: ServiceSettings, *, regional: bool, destroys: bool) -> Policy:
-    return Policy(
-        interval=settings.check_interval,
-        probe_interval=settings.probe_interval,
-        ttl=settings.ttl,
-        rise=settings.options.rise,
-        fall=settings.options.minimum_failures,
-        max_failures=settings.options.maximum_failures,
-        networks=settings.options.allowed_networks,
-        regional=regional and not settings.options.all_regions,
-        destroys=destroys and not settings.options.preserve,
-        hints=settings.options.observe == "dns",
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dnslb.decision import block_name
+from dnslb.decision import Policy, block_name
 from dnslb.endpoints import Endpoint, parse_endpoint
 from dnslb.errors import ConfigurationError, DnslbError, PluginError, Problem, Refused
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
@@ -196,3 +196,18 @@ class ServiceSettings:
     def service(self) -> Service:
         """What the factories of its plugins are told."""
         return Service(self.options.fqdn, self.options.tcp_port)
+
+    def policy(self, *, regional: bool, destroys: bool) -> Policy:
+        """What the decision is asked for, where there is a region filter and a destroyer, or not."""
+        return Policy(
+            interval=self.check_interval,
+            probe_interval=self.probe_interval,
+            ttl=self.ttl,
+            rise=self.options.rise,
+            fall=self.options.minimum_failures,
+            max_failures=self.options.maximum_failures,
+            networks=self.options.allowed_networks,
+            regional=regional and not self.options.all_regions,
+            destroys=destroys and not self.options.preserve,
+            hints=self.options.observe == "dns",
+        )

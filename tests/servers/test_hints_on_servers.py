@@ -12,7 +12,7 @@ from dnslb.authoritative import NameServers
 from dnslb.endpoints import Endpoint
 from dnslb.testing import CuttingProxy
 
-from agents import Cluster, record_manager, running, wait_until
+from agents import Client, Cluster, record_manager, running, wait_until
 
 
 def send(server, message) -> None:
@@ -49,7 +49,8 @@ def cluster_on_hints(server, tmp_path):
         hints = f"observe: dns\nname_servers: ['{server.address}:{server.port}']\n"
         configuration = record_manager(server, tmp_path, port=proxy.address[1]) + hints
         name = f"hints.{server.zone}"
-        with running(Cluster(tmp_path, 5, (server.address, server.port), name, configuration)) as cluster:
+        client = Client((server.address, server.port), name)
+        with running(Cluster(tmp_path, 5, name, client, configuration)) as cluster:
             cluster.start()
             yield cluster, proxy
 

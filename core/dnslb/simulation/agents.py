@@ -28,6 +28,7 @@ class KeeperAgent:
             self._probe,
             self._filter if policy.regional else None,
             self._destroy if policy.destroys else None,
+            cluster.provider.shown if policy.hints else None,
         )
         chance = random.Random(cluster.chance.random())
         around = Surroundings(clock.now, clock.now, clock.sleep, chance, self._say)

@@ -131,7 +131,14 @@ def _rechecks(state: State, seen: Observation, policy: Policy) -> dict[Address, 
         address: max(seen.now, health.asked_at + policy.recheck_interval)
         for address, health in ((each, state.health_of(each)) for each in own | failing(state))
         if 0 < health.failures < policy.fall - 1 or (address == state.own and _is_unsettled(health, policy))
-    }
+    } | dict.fromkeys(_unasked(state, policy), seen.now)
+
+
+def _unasked(state: State, policy: Policy) -> frozenset[Address]:
+    """Who was removed asks everybody, to know whether it was wrong to remove it."""
+    if state.own in state.members or not state.evictions:
+        return frozenset()
+    return frozenset(address for address in jury(state, policy) if state.health_of(address).asked_at < state.out_since)
 
 
 def _verdict_at(state: State, seen: Observation, policy: Policy) -> float:

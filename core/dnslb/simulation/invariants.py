@@ -1,0 +1,217 @@
+"""What must hold after every action of every agent, whatever happens to the cluster around it.
+
+A watch believes no agent. It keeps its own books of what each one was told (the answers to its probes, the record sets
+that it read), and holds each write and each destruction against these and against the truth, which it alone knows.
+The names of the invariants, S1 to S9, are those of docs/explanation/simulator.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dnslb.errors import ProviderError
+from dnslb.interfaces import ProbeResult, Target
+from dnslb.records import Address, RecordSet
+from dnslb.simulation.agents import KeeperAgent
+from dnslb.simulation.cluster import Agent, Cluster
+from dnslb.simulation.provider import Written
+
+LONGEST_THROTTLE = 300.0
+"""The longest pause in seconds that an agent makes because the provider asks for fewer requests."""
+
+
+class Violated(AssertionError):
+    """An invariant does not hold. `invariant` is its name, `at` the virtual time in seconds."""
+
+    def __init__(self, invariant: str, at: float, text: str) -> None:
+        super().__init__(f"{invariant} at {at:.2f} s: {text}")
+        self.invariant = invariant
+        self.at = at
+
+
+@dataclass(slots=True)
+class Answers:
+    """What one agent knows of one address from its probes; times are when a probe was sent."""
+
+    passed: int = 0
+    failures: int = 0
+    failing_since: float = math.inf
+    last: float = -math.inf
+
+    def add(self, at: float, *, healthy: bool) -> None:
+        """One more round."""
+        self.last = at
+        if healthy:
+            self.passed, self.failures, self.failing_since = self.passed + 1, 0, math.inf
+        else:
+            self.passed, self.failures = 0, self.failures + 1
+            self.failing_since = min(self.failing_since, at)
+
+
+@dataclass(slots=True)
+class Told:
+    """All that one agent was told since it began."""
+
+    agent: Agent | None
+    began: float
+    answers: dict[Address, Answers] = field(default_factory=dict)
+    view: frozenset[Address] = frozenset()
+    read_at: float = -math.inf
+    sizes: list[tuple[float, int]] = field(default_factory=list)
+    trouble_at: float = -math.inf
+
+    def about(self, address: Address) -> Answers:
+        """What its probes of that address said."""
+        return self.answers.setdefault(address, Answers())
+
+
+class Watch:
+    """Watches a cluster, and raises `Violated` in the middle of the first action that should not have been."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.checked = 0
+        """How many actions were checked."""
+        self._cluster = cluster
+        self._policy = cluster.policy
+        self._told: dict[Address, Told] = {}
+        self._after = cluster.members
+        cluster.on_probe = self._on_probe
+        cluster.on_destroy = self._on_destroy
+        cluster.provider.on_read = self._on_read
+        cluster.provider.on_trouble = self._on_trouble
+        cluster.provider.on_write = self._on_write
+
+    # -- the books --------------------------------------------------------------------------------------------------
+
+    def _of(self, address: Address) -> Told:
+        """The books of the agent that runs there now; a new agent begins with empty ones."""
+        agent = self._cluster.nodes[address].agent
+        told = self._told.get(address)
+        if told is None or told.agent is not agent:
+            told = self._told[address] = Told(agent, self._cluster.now)
+        return told
+
+    def _on_probe(self, by: Address, at: float, results: Mapping[Target, ProbeResult]) -> None:
+        told = self._of(by)
+        for target, result in results.items():
+            told.about(target.address).add(at, healthy=result.healthy)
+
+    def _on_read(self, by: Address, answer: RecordSet) -> None:
+        self._sees(self._of(by), answer.addresses)
+
+    def _sees(self, told: Told, members: frozenset[Address]) -> None:
+        now = self._cluster.now
+        told.view, told.read_at = members, now
+        told.sizes = [size for size in told.sizes if now - size[0] <= self._policy.memory]
+        told.sizes.append((now, len(members)))
+
+    def _on_trouble(self, by: Address, error: ProviderError) -> None:  # noqa: ARG002 - whatever it is
+        self._of(by).trouble_at = self._cluster.now
+
+    # -- writes -----------------------------------------------------------------------------------------------------
+
+    def _on_write(self, written: Written) -> None:
+        self._hold("S3", written.before == self._after, "the history of the record set has a gap")
+        self._after = written.after
+        if not isinstance(self._cluster.nodes[written.by].agent, KeeperAgent):
+            return  # an operator, or a reference-style writer: nobody promised anything about these
+        self.checked += 1
+        told = self._of(written.by)
+        self._hold("S1", bool(written.after), f"{written.by} committed an empty set")
+        self._hold("S3", told.view == written.before, f"{written.by} replaced what it had not read: {_diff(written)}")
+        added, removed = written.after - written.before, written.before - written.after
+        self._hold("S2", added <= {written.by}, f"{written.by} added {_names(added)}")
+        for address in sorted(removed - {written.by}, key=int):
+            self._check_proof(told, written, address)
+        if others := removed - {written.by}:
+            self._check_judge(told, written, others)
+        self._check_size(told, written, removed)
+        self._sees(told, written.after)
+
+    def _check_proof(self, told: Told, written: Written, address: Address) -> None:
+        proof = told.about(address)
+        is_down = proof.failures >= self._policy.fall and proof.last - proof.failing_since >= self._policy.blip
+        found = f"{proof.failures} failed probes in a row over {proof.last - proof.failing_since:.1f} s"
+        self._hold("S2", proof.failures > 0 and is_down, f"{written.by} removed {address} after {found}")
+        self._hold("S2", self._is_fresh(proof), f"{written.by} removed {address}, last probed {self._ago(proof.last)}")
+
+    def _check_judge(self, told: Told, written: Written, removed: frozenset[Address]) -> None:
+        own = told.about(written.by)
+        judged = f"{written.by} judged {_names(removed)}"
+        self._hold("S5", written.by in written.before, f"{judged} and is not a member")
+        self._hold("S5", own.passed > 0, f"{judged} and fails its own self-check")
+        self._hold("S5", self._is_fresh(own), f"{judged}, and checked itself {self._ago(own.last)}")
+        is_read_fresh = self._cluster.now - told.read_at <= 2 * self._longest_evidence
+        self._hold("S5", is_read_fresh, f"{judged} and read {self._ago(told.read_at)}")
+        if self._is_slow(told, removed):
+            return
+        others = [told.about(address) for address in written.before - {written.by}]
+        answered = sum(each.failures == 0 for each in others if self._is_fresh(each))
+        self._hold("S5", len(others) == 1 or answered > 0, f"{judged} while nobody answered it")
+        here = self._cluster.local(written.by, removed) if self._policy.regional else removed
+        self._hold("S9", removed == here, f"{judged}, some of which are in another region")
+
+    def _check_size(self, told: Told, written: Written, removed: frozenset[Address]) -> None:
+        leaves = removed == {written.by} and told.agent is not None and told.agent.leaving
+        if not removed or leaves or self._is_slow(told, removed - {written.by}):
+            return
+        largest = max(size for _, size in told.sizes)
+        found = f"{written.by} left {len(written.after)} of the {largest} that it had seen"
+        self._hold("S4", len(written.after) >= math.ceil(largest / 2), found)
+
+    def _is_slow(self, told: Told, removed: frozenset[Address]) -> bool:
+        """Whether it is the slow lane: one, that failed for more than `max_failures` intervals."""
+        limit = self._policy.max_failures * self._policy.interval
+        return len(removed) == 1 and all(self._cluster.now - told.about(each).failing_since > limit for each in removed)
+
+    # -- destructions -----------------------------------------------------------------------------------------------
+
+    def _on_destroy(self, by: Address, address: Address) -> None:
+        if not isinstance(self._cluster.nodes[by].agent, KeeperAgent):
+            return
+        self.checked += 1
+        told = self._of(by)
+        self._hold("S6", address != by, f"{by} destroyed itself")
+        self._hold("S6", address not in self._cluster.members, f"{by} destroyed {address}, a member")
+        self._hold("S6", told.about(address).failures > 0, f"{by} destroyed {address}, which answers it")
+        here = self._cluster.local(by, {address}) if self._policy.regional else {address}
+        self._hold("S9", bool(here), f"{by} destroyed {address}, which is in another region")
+        healthy_for = self._healthy_for(address)
+        lived = f"{by} destroyed {address}, which has been healthy and able to register for {healthy_for:.0f} s"
+        self._hold("S6", healthy_for < 6 * self._policy.interval, lived)
+
+    def _healthy_for(self, address: Address) -> float:
+        """Since when its service is up, its agent runs and the provider lets it register, in seconds; 0 where not."""
+        node = self._cluster.nodes[address]
+        if not node.is_up or node.agent is None or node.agent.leaving or node.task is None or node.task.is_stopped:
+            return 0.0
+        told = self._of(address)
+        pause = max(LONGEST_THROTTLE, 5 * self._policy.interval)
+        return self._cluster.now - max(node.changed_at, told.began, told.trouble_at + pause)
+
+    # -- in general -------------------------------------------------------------------------------------------------
+
+    @property
+    def _longest_evidence(self) -> float:
+        """How old evidence may be when a commit has its effect: it was fresh when the commit was sent."""
+        return self._policy.evidence_age + self._cluster.provider.model.write_time
+
+    def _is_fresh(self, answers: Answers) -> bool:
+        return self._cluster.now - answers.last <= self._longest_evidence + 1e-6
+
+    def _ago(self, at: float) -> str:
+        return f"{self._cluster.now - at:.1f} s before"
+
+    def _hold(self, invariant: str, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - it is what is asked
+        if not holds:
+            raise Violated(invariant, self._cluster.now, otherwise)
+
+
+def _names(addresses: Iterable[Address]) -> str:
+    return ", ".join(map(str, sorted(addresses, key=int)))
+
+
+def _diff(written: Written) -> str:
+    return f"+{_names(written.after - written.before) or '-'} -{_names(written.before - written.after) or '-'}"

@@ -1,4 +1,4 @@
-"""What can go wrong, as data: each fault has a beginning and an end, so a list of them can be printed, replayed and cut.
+"""What can go wrong, as data: each fault begins and ends, so a list of them can be printed, replayed and cut.
 
 Faults overlap. Each time that one begins or ends, the state of the network, the provider, the services and the agents
 is worked out anew from those that are under way; so one fault never ends what another one did.
@@ -10,6 +10,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dnslb.keeper import LEAVE_TIMEOUT
 from dnslb.records import Address
 from dnslb.simulation.cluster import Cluster, Node, address_of
 
@@ -97,6 +98,18 @@ class Faults:
             for address in fault.addresses:
                 self._cluster.continue_process(address)
         self._update()
+        if fault.kind in {Kind.AGENT_STOPPED, Kind.SCALE_IN} and any(map(self._is_leaving, fault.addresses)):
+            self._cluster.at(self._cluster.now + LEAVE_TIMEOUT, lambda: self._end_leaving(fault))
+
+    def _end_leaving(self, fault: Fault) -> None:
+        """As a supervisor does it: the next agent is started when the last one has ended, or was made to."""
+        for address in filter(self._is_leaving, fault.addresses):
+            self._cluster.kill_agent(address)
+        self._update()
+
+    def _is_leaving(self, address: Address) -> bool:
+        agent = self._cluster.nodes[address].agent
+        return agent is not None and agent.leaving
 
     def _strike(self, fault: Fault, address: Address) -> None:
         if fault.kind in _KILLS:
@@ -159,14 +172,10 @@ class Faults:
             self._cluster.service_down(address, silent=any(fault.kind in _SILENCES for fault in mine))
         else:
             self._cluster.service_up(address)
-        if any(fault.kind in _ENDS_AGENT for fault in mine):
-            return
-        if node.agent is not None and node.task is not None and not node.task.ended:
-            if node.agent.leaving:  # a supervisor starts the next one when this one has ended
-                self._cluster.at(self._cluster.now + 1.0, self._update)
-            return
-        self._cluster.kill_agent(address)  # one that has left by itself is no longer there
-        self._cluster.start([address])
+        runs = node.task is not None and not node.task.ended
+        if not runs and not any(fault.kind in _ENDS_AGENT for fault in mine):
+            self._cluster.kill_agent(address)  # one that has left by itself is no longer there
+            self._cluster.start([address])
 
     def _ends_service(self, fault: Fault) -> bool:
         if fault.kind is Kind.FLAPPING:

@@ -204,7 +204,7 @@ class Watch:
     def _ago(self, at: float) -> str:
         return f"{self._cluster.now - at:.1f} s before"
 
-    def _hold(self, invariant: str, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - it is what is asked
+    def _hold(self, invariant: str, holds: bool, otherwise: str) -> None:
         if not holds:
             raise Violated(invariant, self._cluster.now, otherwise)
 

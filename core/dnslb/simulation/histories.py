@@ -98,7 +98,10 @@ class Outcome:
 def random_history(seed: int, size: int | None = None, interval: float | None = None) -> History:
     """The history of a seed; with another size or interval where one is given."""
     chance = random.Random(seed)
-    drawn_size, drawn_interval = chance.choice((2, 3, 3, 4, 5, 5, 6, 7, 9, 12)), chance.choice((5.0, 5.0, 15.0, 60.0))
+    drawn_size, drawn_interval = (
+        chance.choice((2, 3, 3, 4, 5, 5, 6, 7, 9, 12)),
+        chance.choice((5.0, 5.0, 5.0, 15.0, 15.0, 60.0)),
+    )
     size, interval = size or drawn_size, interval or drawn_interval
     regions = chance.choice((1, 1, 1, 2)) if size >= 4 else 1
     references = chance.choice((0, 0, 0, 0, 0, 0, 1, size // 2))
@@ -111,7 +114,7 @@ def random_history(seed: int, size: int | None = None, interval: float | None = 
         destroys=not references and chance.random() < 0.5,
     )
     provider = ProviderModel(staleness=chance.choice((0.0, 0.0, 0.0, 1.0)), rate=chance.choice((None, None, None, 5.0)))
-    length = interval * chance.uniform(20, 90)
+    length = interval * (chance.uniform(50, 110) if policy.destroys else chance.uniform(20, 80))
     faults = [_random_fault(chance, size, interval, length) for _ in range(chance.choice((1, 2, 3, 4, 6, 8, 10, 12)))]
     return History(
         seed=seed,
@@ -133,13 +136,18 @@ _FEW = frozenset(
         *(Kind.AGENT_STOPPED, Kind.PROCESS_STOPPED, Kind.SCALE_IN, Kind.ABSENT, Kind.DEAF),
     }
 )
+_FREQUENT = (Kind.CRASH, Kind.POWER_LOSS, Kind.DEAF, Kind.PARTITION, Kind.CUT_LINKS)
+"""What agents disagree about, or what has to be acted on."""
+
 _SOME = frozenset({Kind.PARTITION, Kind.CUT_LINKS})
 
 
 def _random_fault(chance: random.Random, size: int, interval: float, length: float) -> Fault:
-    kind = chance.choice(tuple(Kind))
+    kind = chance.choice((*Kind, *_FREQUENT))
     at = 0.0 if kind is Kind.ABSENT else chance.uniform(0, length)
-    lasting = min(interval * chance.choice((0.05, 0.3, 1.0, 3.0, 10.0, 30.0)) * chance.uniform(0.5, 1.5), length - at)
+    lasting = min(
+        interval * chance.choice((0.05, 0.3, 1.0, 3.0, 10.0, 30.0, 45.0)) * chance.uniform(0.5, 1.5), length - at
+    )
     if kind in _FEW:
         count = min(size, chance.choice((1, 1, 1, 2, 3, size)))
     elif kind in _SOME:

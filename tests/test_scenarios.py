@@ -1,4 +1,6 @@
-"""What happens to a cluster when something goes wrong: one scenario a test, on the simulator, with every invariant watched."""
+"""What happens to a cluster when something goes wrong: a scenario a test, simulated, with every invariant watched."""
+
+from itertools import pairwise
 
 import pytest
 
@@ -129,7 +131,7 @@ def test_more_than_half_that_dies_stays_until_it_failed_for_sixty_intervals_and_
     scene.until(scene.gone(0, 1, 2, 3), 50 * T)
     assert scene.members == {4}
     late = [at for at, _ in scene.removals() if at - died_at > 55 * T]
-    assert all(later - earlier >= T for earlier, later in zip(late, late[1:], strict=False))
+    assert all(later - earlier >= T for earlier, later in pairwise(late))
 
 
 @pytest.mark.parametrize("side", [1, 3, 6])
@@ -216,13 +218,14 @@ def test_all_that_stop_one_after_the_other_leave_but_the_last():
     assert scene.members == {3}
 
 
-def test_a_wiped_record_set_is_whole_again_within_two_intervals():
+def test_a_wiped_record_set_is_half_full_after_one_interval_and_whole_after_four():
     scene = Scene(5)
     scene.run(5 * T)
     wiped = RecordSet(NAME, RecordType.A).holding([address_of(0)], 60)
     scene.cluster.kill_agent(address_of(0))  # so that the write is taken for that of an operator
     scene.provider.put(wiped, address_of(0))
-    scene.until(lambda: scene.members == {0, 1, 2, 3, 4}, 2 * T)
+    scene.until(lambda: len(scene.members) >= 3, 1.25 * T)
+    scene.until(lambda: scene.members == {0, 1, 2, 3, 4}, 3 * T)  # who reads late takes it for a removal
 
 
 def test_what_was_due_during_an_outage_of_the_provider_follows_within_five_intervals():
@@ -284,7 +287,7 @@ def test_what_left_by_the_slow_lane_is_never_destroyed():
     for number in (0, 1, 2):
         scene.cluster.crash(address_of(number))
     scene.until(scene.gone(0, 1, 2), 30 * T)
-    slowly = [event for event in scene.said("removed", "more than")]
+    slowly = scene.said("removed", "more than")
     scene.run(40 * T)
     assert slowly
     destroyed = {number for number, node in enumerate(scene.cluster.nodes.values()) if node.destroyed}

@@ -108,9 +108,10 @@ class Policy:
         """How long others leave a member in that has just appeared, where instances are destroyed.
 
         Every agent reads at least once in this time, so nobody who comes back goes unseen by those who may be about to
-        destroy it.
+        destroy it. A reading is late by the probes that are under way when it is due, and seen after those that go
+        with it.
         """
-        return 1.5 * self.interval if self.destroys else 0.0
+        return 1.5 * self.interval + 2 * self.probe_timeout if self.destroys else 0.0
 
     @property
     def longest_absence(self) -> float:

@@ -232,13 +232,14 @@ def _end(cluster: Cluster, history: History) -> None:
         # The only one that watches a member all the time may be one that does not remove it.
         settling += 2 * history.size * policy.probe_interval
     keepers = [address for address in living if isinstance(cluster.nodes[address].agent, KeeperAgent)]
-    if history.ending is Ending.REST or len(keepers) < 2 * history.regions:
+    watched = [address for address in living if len(cluster.local(address, keepers) - {address}) > 0]
+    if history.ending is Ending.REST or not watched:
         return
-    victim = chance.choice(living)
+    victim = chance.choice(watched)
     if history.ending is Ending.CRASH:
         cluster.crash(victim, silent=chance.random() < 0.5)
         _expect_gone(cluster, "L1", {victim}, max(2.2 * interval, settling))
-    elif history.ending is Ending.HALF_DIES and history.regions == 1:
+    elif history.ending is Ending.HALF_DIES and history.regions == 1 and not history.references:
         victims = frozenset(chance.sample(living, len(living) // 2))
         for each in victims:
             cluster.crash(each, silent=True)

@@ -157,7 +157,7 @@ class Watch:
         leaves = removed == {written.by} and told.agent is not None and told.agent.leaving
         if not removed or leaves or self._is_slow(told, removed - {written.by}):
             return
-        largest = max(size for _, size in told.sizes)
+        largest = max((size for at, size in told.sizes if self._cluster.now - at <= self._policy.memory), default=0)
         found = f"{written.by} left {len(written.after)} of the {largest} that it had seen"
         self._hold("S4", len(written.after) >= math.ceil(largest / 2), found)
 

@@ -65,6 +65,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def clouds(session: nox.Session) -> None:
+    """Clusters of agents on the doubles of the clouds, minutes long; prints what they did and when."""
+    install_workspace(session, "test", PLUGINS)
+    session.run("pytest", "-m", "minutes", "-rP", "tests/clouds", *session.posargs)
+
+
+@nox.session
 @nox.parametrize("name", PLUGINS, ids=PLUGINS)
 def plugin(session: nox.Session, name: str) -> None:
     """One plugin's wheel, with the core's and what else it declares: nothing undeclared comes from a neighbour."""
@@ -99,7 +106,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run the measurements that the documentation quotes, or only those that are named."""
-    install_workspace(session, "test")
+    install_workspace(session, "test", PLUGINS)
     for script in session.posargs or sorted(map(str, Path("tests/bench").glob("bench_*.py"))):
         session.run("python", script)
 

@@ -2,14 +2,16 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import dns.exception
 import dns.message
@@ -74,8 +76,10 @@ def services(count: int, network: str = "127.0.1") -> list[Service]:
 class Agent:
     """`dnslb run` in a process of its own."""
 
-    def __init__(self, folder: Path, address: str, configuration: str):
+    def __init__(self, folder: Path, address: str, configuration: str, environment: Mapping[str, str] | None = None):
+        """`environment` holds the variables that differ from those of this process."""
         self.address = address
+        self._environment = os.environ | (environment or {})
         self._log = folder / f"{address}.log"
         self._file = folder / f"{address}.yml"
         self._file.write_text(configuration, encoding="utf-8")
@@ -84,7 +88,13 @@ class Agent:
     def start(self) -> None:
         with self._log.open("ab") as log:
             words = [sys.executable, "-m", "dnslb", "run", str(self._file), "--log", "json"]
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def kill(self) -> None:
         self._process.kill()
@@ -107,6 +117,19 @@ class Agent:
         lines = self._log.read_text(encoding="utf-8").splitlines()
         events = [json.loads(line) for line in lines]
         return [event for event in events if not name or event.get("event") == name]
+
+
+class View(Protocol):
+    """Somebody who sees who the members are, from `start` to `stop`."""
+
+    members: frozenset[str]
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+SomeView = TypeVar("SomeView", bound=View)
 
 
 class Client(threading.Thread):
@@ -138,20 +161,50 @@ class Client(threading.Thread):
         self.join()
 
 
-class Cluster:
-    """Services, their agents, and a client of one name on one name server."""
+class Watch(threading.Thread):
+    """Looks at a record set where it is kept; `changes` are the members with the moment at which they were new."""
 
-    def __init__(self, folder: Path, size: int, server: tuple[str, int], name: str, configuration: str):
+    def __init__(self, look: Callable[[], frozenset[str]]):
+        super().__init__(daemon=True)
+        self.members: frozenset[str] = frozenset()
+        self.changes: list[tuple[float, frozenset[str]]] = []
+        self._look = look
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.1):
+            members = self._look()
+            if members != self.members:
+                self.changes.append((time.monotonic(), members))
+                self.members = members
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+class Cluster(Generic[SomeView]):
+    """Services, their agents, and somebody who sees the record set of their name."""
+
+    def __init__(
+        self,
+        folder: Path,
+        size: int,
+        name: str,
+        client: SomeView,
+        configuration: str,
+        environment: Mapping[str, str] | None = None,
+    ):
         self.services = {service.address: service for service in services(size)}
         self.port = next(iter(self.services.values())).port
-        self.agents = {
-            address: Agent(folder, address, self._common(name, address) + configuration) for address in self.services
-        }
-        self.client = Client(server, name)
+        self._folder, self._environment = folder, environment
+        self._configuration = f"fqdn: {name}\ntcp_port: {self.port}\ncheck_interval: 5s\n{configuration}"
+        self.agents = {address: self._agent(address) for address in self.services}
+        self.client = client
         self.client.start()
 
-    def _common(self, name: str, address: str) -> str:
-        return f"fqdn: {name}\ntcp_port: {self.port}\naddress: {address}\ncheck_interval: 5s\n"
+    def _agent(self, address: str) -> Agent:
+        return Agent(self._folder, address, f"address: {address}\n{self._configuration}", self._environment)
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -178,6 +231,11 @@ class Cluster:
         self.services[address] = Service(address, self.port)
         self.agents[address].start()
 
+    def join(self, address: str) -> None:
+        """One host more."""
+        self.agents[address] = self._agent(address)
+        self.recover(address)
+
     def close(self) -> None:
         for agent in self.agents.values():
             agent.close()
@@ -203,14 +261,15 @@ def record_manager(server: NameServer, folder: Path, **changes: object) -> str:
     return f"record_manager:\n  plugin: rfc2136\n{lines}"
 
 
-def cluster_on(server: NameServer, folder: Path, size: int, host: str) -> Cluster:
-    """A cluster of that size under the name `host` in the server's zone."""
-    configuration = record_manager(server, folder)
-    return Cluster(folder, size, (server.address, server.port), f"{host}.{server.zone}", configuration)
+def cluster_on(server: NameServer, folder: Path, size: int, host: str) -> Cluster[Client]:
+    """A cluster of that size under the name `host` in the server's zone, and a client that resolves it."""
+    name = f"{host}.{server.zone}"
+    client = Client((server.address, server.port), name)
+    return Cluster(folder, size, name, client, record_manager(server, folder))
 
 
 @contextlib.contextmanager
-def running(cluster: Cluster) -> Iterator[Cluster]:
+def running(cluster: Cluster[SomeView]) -> Iterator[Cluster[SomeView]]:
     try:
         yield cluster
     finally:

@@ -36,7 +36,7 @@ WHAT_THE_DECISION_MAY_IMPORT = {
         "itertools",
         "zlib",
     ),
-    *("math", "typing", "dnslb.interfaces", "dnslb.records"),
+    *("datetime", "math", "re", "typing", "dnslb.interfaces", "dnslb.records"),
 }
 DOORS = {"open", "print", "input", "eval", "exec", "__import__", "breakpoint"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -159,6 +160,16 @@ def test_it_fails_as_it_is_told_before_or_after_the_work(dns, ask):
     assert ask("GET", WWW)[0] == 404
     assert code(ask("PUT", WWW, ONE)) == (503, "ServiceUnavailable")
     assert ask("GET", WWW)[0] == 200
+
+
+def test_it_fails_until_it_is_healed(dns, ask):
+    dns.fail(429, "TooManyRequests", times=math.inf, headers={"Retry-After": "7"})
+    answers = [ask("GET", ZONE) for _ in range(20)]
+    assert {(status, headers["Retry-After"]) for status, headers, _ in answers} == {(429, "7")}
+    dns.heal()
+    assert ask("GET", ZONE)[0] == 200
+    moments = [request.at for request in dns.requests]
+    assert moments == sorted(moments)
 
 
 def test_a_check_of_ones_own_sees_what_comes_and_what_goes(dns, ask):

@@ -1,6 +1,7 @@
 """The shell around the decision: real sockets, real time, a record manager in memory."""
 
 import asyncio
+import ipaddress
 import logging
 import re
 import threading
@@ -20,8 +21,10 @@ from dnslb import (
     Verdict,
 )
 from dnslb.balancer import LoadBalancer
+from dnslb.builtin._local import LocalRecordManager
 from dnslb.config import Config
 from dnslb.decision import Policy
+from dnslb.localdns.server import DnsServer
 from dnslb.testing import MemoryRecordManager, MemoryZone
 
 from agents import Service, services, wait_until
@@ -47,6 +50,19 @@ def balancer(zone, service: Service, **parts) -> LoadBalancer:
     settings = {"fqdn": NAME, "tcp_port": service.port, "address": service.address, "check_interval": "1s"}
     [made] = Config.load(settings).services
     return LoadBalancer(made, record_manager=parts.pop("record_manager", MemoryRecordManager(zone)), **parts)
+
+
+def balancer_on_hints(records, service: Service, server: DnsServer) -> LoadBalancer:
+    settings = {
+        "fqdn": NAME,
+        "tcp_port": service.port,
+        "address": service.address,
+        "check_interval": "1s",
+        "observe": "dns",
+        "name_servers": [f"{host}:{port}" for host, port in server.endpoints],
+    }
+    [made] = Config.load(settings).services
+    return LoadBalancer(made, record_manager=records)
 
 
 def members(zone) -> set[str]:
@@ -325,6 +341,57 @@ async def test_one_that_has_ended_cannot_be_used_again(zone, hosts):
         pass
     with pytest.raises(RuntimeError, match="make another one"):
         await one.__aenter__()
+
+
+class Counting(LocalRecordManager):
+    """Counts the requests to what is the API here."""
+
+    reads = 0
+
+    def read(self, name, type):
+        self.reads += 1
+        return super().read(name, type)
+
+
+async def test_with_observe_dns_it_lives_on_what_the_name_servers_say_and_reads_by_the_api_to_act(hosts, tmp_path):
+    path = tmp_path / "records.db"
+    first, second, third = hosts
+    watching = Counting(path)
+    async with (
+        DnsServer(path, zones=["example.test"], listen=[("127.0.0.1", 0)]) as server,
+        balancer_on_hints(watching, first, server) as one,
+    ):
+        await eventually(lambda: one.registered)
+        before = watching.reads
+        stop = asyncio.Event()
+        dying = asyncio.create_task(balancer_on_hints(LocalRecordManager(path), second, server).run(stop))
+        leaving = asyncio.create_task(balancer_on_hints(LocalRecordManager(path), third, server).run(stop))
+        await eventually(lambda: len(one.members) == 3)
+        await asyncio.sleep(3)  # three intervals, in which it would read by the API at least twice
+        assert watching.reads == before
+        dying.cancel()
+        second.close()
+        await eventually(lambda: len(one.members) == 2)
+        stop.set()
+        await leaving
+        await eventually(lambda: one.members == {ipaddress.ip_address(first.address)})
+
+
+async def test_silent_name_servers_are_told_of_once_and_the_work_goes_on(hosts, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dnslb")
+    path = tmp_path / "records.db"
+    first, second, _ = hosts
+    async with (
+        DnsServer(path, zones=["other.test"], listen=[("127.0.0.1", 0)]) as wrong,
+        balancer_on_hints(LocalRecordManager(path), first, wrong) as one,
+    ):
+        await eventually(lambda: one.registered)
+        async with balancer_on_hints(LocalRecordManager(path), second, wrong) as two:
+            await eventually(lambda: two.registered)
+            await asyncio.sleep(3)
+    said = [record for record in caplog.records if "REFUSED" in record.getMessage()]
+    assert 1 <= len(said) <= 2, "once by each of the two"
+    assert said[0].dnslb["event"] == "name-servers-silent"
 
 
 def test_a_load_balancer_needs_a_record_manager(hosts):

@@ -4,6 +4,7 @@ import pytest
 
 from dnslb import ConfigurationError, PluginBroken, Secret
 from dnslb.config import Config, Providers
+from dnslb.endpoints import Endpoint
 from dnslb.records import MAX_TTL
 
 from distributions import site_in
@@ -111,6 +112,8 @@ def test_everything_that_may_be_written_arrives(load):
         probe_interval: 2s
         ttl: 45
         address: [eth0, "FD00::1"]
+        observe: dns
+        name_servers: [192.0.2.1, "NS1.Example.com.:5353", "2001:db8::1", "[2001:db8::1]:54"]
         rise: 3
         minimum_failures: 4
         maximum_failures: 5
@@ -124,10 +127,24 @@ def test_everything_that_may_be_written_arrives(load):
     assert (options.fqdn, options.tcp_port, options.rise) == ("www.example.com", 8443, 3)
     assert (service.check_interval, service.probe_interval, service.ttl) == (90.0, 2.0, 45)
     assert options.address == ("eth0", "FD00::1")
+    assert options.observe == "dns"
+    assert options.name_servers == (
+        Endpoint("192.0.2.1", 53),
+        Endpoint("ns1.example.com", 5353),
+        Endpoint("2001:db8::1", 53),
+        Endpoint("2001:db8::1", 54),
+    )
     assert [str(network) for network in options.allowed_networks] == ["10.0.0.0/8", "fd00::/8"]
     assert (options.minimum_failures, options.maximum_failures, options.preserve) == (4, 5, True)
     assert service.record_manager.options.weight == 2
     assert service.probe.options.mode == "insecure"
+
+
+def test_a_name_that_leaves_no_room_for_its_block_record_is_refused(load, refused):
+    longest = ".".join(["x" * 61, *["x" * 60] * 3])
+    assert load(f"fqdn: {longest}\ntcp_port: 443\n")
+    [line] = refused(f"fqdn: {longest}y\ntcp_port: 443\n")
+    assert "no room for the name of its block record: 254 characters are too long" in line
 
 
 def test_several_services_stand_under_one_key(load):
@@ -324,6 +341,13 @@ def test_one_name_has_one_service_however_it_is_written(refused):
             "3: address: write address: {plugin: NAME}, with the plugin's options beside it",
         ),
         ("address: {plugin: tcp}\n", "3: address.plugin: the plugin 'tcp' has no address source; it provides a probe"),
+        ("name_servers: [192.0.2.1]\n", "name_servers are only asked with observe: dns; add that, or take them out"),
+        ("observe: DNS\n", "3: observe: 'DNS' is not one of api, dns"),
+        ("observe: dns\nname_servers: 192.0.2.1\n", "4: name_servers: '192.0.2.1' is not a list, each HOST, HOST:PORT"),
+        ("observe: dns\nname_servers: [53]\n", "4: name_servers: write HOST, HOST:PORT or [IPV6]:PORT, in quotes"),
+        ("observe: dns\nname_servers: ['ns1:0']\n", "4: name_servers: 'ns1:0' has '0' for a port (1 to 65535)"),
+        ("observe: dns\nname_servers: ['[ns1]:53']\n", "4: name_servers: '[ns1]:53' is not an address; write [2001:"),
+        ("observe: dns\nname_servers: [ns..1]\n", "4: name_servers: 'ns..1' is not a domain name: an empty label"),
         ("ttl: 2147483648\n", "3: ttl: 2147483648 is not a TTL in seconds (0 to 2147483647)"),
         ("check_interval: 15\n", "3: check_interval: 15 has no unit; write 15s for seconds"),
         ("check_interval: -5s\n", "3: check_interval: '-5s' is not a duration such as 30s or 1m30s"),

@@ -144,7 +144,7 @@ def test_a_record_set_that_somebody_emptied_is_filled_again_at_the_next_reading_
         world.record_set = world.record_set.holding([])
         assert world.run_until(lambda: bool(world.members), 90) <= 80
         world.run(120)
-    world.run(20 * 60)  # who read late took it for its own removal, and waited
+    world.run(20 * 60)  # who found others in the set already takes itself for removed by them, and waits
     assert len(world.members) == 3
 
 
@@ -338,6 +338,76 @@ def test_the_provider_is_asked_ever_more_rarely_while_it_is_down():
     world.reads = 0
     world.run(3600)
     assert world.reads <= 3600 / (4 * 60 * 0.7)
+
+
+@pytest.mark.parametrize("interval", [5.0, 60.0])
+def test_a_provider_that_takes_no_writes_is_asked_to_write_ever_more_rarely_and_read_as_ever(interval):
+    world = cluster(5, interval)
+    world.takes_writes = False
+    world.crash(A)
+    world.reads = 0
+    world.run(3600)
+    assert world.deeds == []
+    # 5, 10, 20 ... 240 s, give or take a quarter: six pauses until the longest, and then that.
+    for own in world.agents:
+        assert 10 <= sum(by == own for _, by in world.refused_writes) <= 6 + 3600 / (240 * 0.75)
+    assert world.reads <= 4 * 3600 / (0.75 * interval) + len(world.refused_writes)
+    world.takes_writes = True
+    assert world.run_until(world.is_without(A), 310) <= 310
+
+
+def test_a_write_that_failed_is_tried_again_as_soon_as_it_may_be():
+    world = cluster(5, probe_interval=60.0)
+    world.takes_writes = False
+    world.crash(A)
+    world.run_until(lambda: bool(world.refused_writes), 180)
+    [(at, own)] = world.refused_writes
+    assert at < world.agents[own].look.at <= at + 5 * 1.25
+
+
+def test_after_a_write_that_worked_the_next_failure_is_the_first_again():
+    world = cluster(5)
+    world.takes_writes = False
+    world.crash(A)
+    world.run(1800)
+    world.takes_writes = True
+    world.run(300)
+    assert world.is_without(A)()
+    world.takes_writes = False
+    world.crash(B)
+    world.run(60)
+    world.takes_writes = True
+    assert world.run_until(world.is_without(B), 60) <= 60
+
+
+def test_who_leaves_tries_to_write_soon_however_long_that_has_failed():
+    world = cluster(5)
+    world.takes_writes = False
+    world.crash(A)
+    world.run(1800)
+    world.takes_writes = True
+    world.stop(B)
+    assert world.run_until(world.is_without(B), 10) <= 10
+
+
+def test_who_leaves_and_cannot_write_tries_every_few_seconds():
+    world = cluster(5)
+    world.takes_writes = False
+    world.stop(B)
+    world.run(30)
+    assert 4 <= len(world.refused_writes) <= 9
+    world.takes_writes = True
+    assert world.run_until(world.is_without(B), 10) <= 10
+
+
+def test_probing_goes_on_while_a_removal_waits_for_the_provider():
+    world = cluster(3)
+    world.provider_down = True
+    world.crash(A)
+    world.run(1800)
+    before = world.probes
+    world.run(600)
+    assert (world.probes - before) / 2 >= 600 / 5 * 0.8 * 3  # two agents, three members each
 
 
 def test_foreign_addresses_are_neither_probed_nor_removed():

@@ -1,8 +1,10 @@
 """What is built is what is meant: wheels and source distributions, and what installing them brings."""
 
+import functools
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import tarfile
 import tomllib
@@ -46,7 +48,7 @@ def install(dist, tmp_path_factory):
         run(*installer, "--find-links", dist, requirement)
         return environment / "bin"
 
-    return into_an_empty_environment
+    return functools.cache(into_an_empty_environment)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,19 @@ def test_the_plugins_on_aws_bring_its_sdk_and_that_of_nobody_else(install):
         "dnslb-ec2",
         "dnslb-route53",
     }
+
+
+def test_one_cloud_brings_nothing_of_the_others_and_tells_how_they_are_installed(install, tmp_path):
+    programs = install(f"dnslb[route53]=={VERSION}")
+    foreign = [name for name in installed(programs) if re.match(r"google|azure|msal|grpc", name)]
+    assert foreign == []
+    file = tmp_path / "dnslb.yml"
+    file.write_text("fqdn: www.example.com\ntcp_port: 443\nrecord_manager: {plugin: clouddns}\n", encoding="utf-8")
+    command = [programs / "dnslb", "check", file]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 2
+    (line,) = checked.stderr.splitlines()
+    assert line.endswith("the plugin 'clouddns' is not installed; install it: pip install 'dnslb[clouddns]'")
 
 
 def test_the_tests_run_on_what_they_are_meant_for():

@@ -278,3 +278,75 @@ def test_what_the_revision_raises_ends_it_before_anything_is_written():
     with pytest.raises(RuntimeError, match="a mistake"):
         update(records, revise)
     assert records.commits == 0
+
+
+# -- several record sets at once ---------------------------------------------------------------------------
+
+LEASE = "_blocked.www.example.test"
+KEYS = [(LEASE, RecordType.TXT), (NAME, RecordType.A)]
+
+
+def claiming(token, *values):
+    """Writes the token to the one set and the values to the other."""
+
+    def revise(snapshots):
+        asked.append(tuple(snapshot.record_set.values for snapshot in snapshots))
+        lease, other = (snapshot.record_set for snapshot in snapshots)
+        return lease.holding([token], ttl=60), other.holding(values, ttl=60)
+
+    asked = revise.asked = []
+    return revise
+
+
+def update_together(records, revise):
+    return asyncio.run(Publisher(records, sleep=Pauses()).update_together(KEYS, revise))
+
+
+def test_several_record_sets_change_in_one_commit():
+    records = Records(OTHER)
+    lease, other = update_together(records, claiming("Hold=1", OWN, OTHER))
+    assert (lease.record_set.values, other.record_set.values) == (("Hold=1",), (OWN, OTHER))
+    assert lease.changed
+    assert other.changed
+    assert records.values == (OWN, OTHER)
+    assert records.commits == 1
+
+
+def test_what_stays_as_it_is_takes_no_part_in_the_commit():
+    records = Records(OTHER)
+    records.zone.commit([Change(records.zone.read(NAME, RecordType.A), holding(OTHER, ttl=60))])
+    lease, other = update_together(records, claiming("Hold=1", OTHER))
+    assert (lease.changed, other.changed, other.receipt) == (True, False, None)
+    assert [change.after.name for change in records.zone.commits[-1]] == [LEASE]
+
+
+def test_a_conflict_about_one_of_them_applies_none_and_all_are_read_again():
+    records = Records(OTHER)
+    revise = claiming("Hold=1", OWN)
+    meanwhile = once(lambda: records.write(OTHER, THIRD))
+
+    def overtaken(snapshots):
+        wanted = revise(snapshots)
+        meanwhile()
+        return wanted
+
+    update_together(records, overtaken)
+    assert revise.asked == [((), (OTHER,)), ((), (OTHER, THIRD))]
+    assert records.values == (OWN,)
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_lost_reply_about_several_is_found_out_by_reading_all_of_them(applied):
+    records = Records(OTHER)
+    records.zone.fail_commits(OutcomeUnknown("lost"), applied=applied)
+    lease, other = update_together(records, claiming("Hold=1", OWN))
+    assert lease.changed
+    assert other.changed
+    assert records.values == (OWN,)
+    assert records.commits == (1 if applied else 2)
+
+
+def test_nothing_is_written_where_none_of_them_is_to_change():
+    records = Records(OTHER)
+    assert [publication.changed for publication in update_together(records, lambda _: None)] == [False, False]
+    assert records.commits == 0

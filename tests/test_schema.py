@@ -57,6 +57,8 @@ TAKEN = {
         probe_interval: 500ms
         ttl: 60
         address: [eth0, 10.0.0.7]
+        observe: dns
+        name_servers: [192.0.2.1, "ns1.example.com:5353"]
         rise: 2
         minimum_failures: 3
         maximum_failures: 60
@@ -82,6 +84,8 @@ REFUSED = {
     "a duration without a unit": SERVICE + "check_interval: 15\n",
     "a duration that is none": SERVICE + "check_interval: 15 sec\n",
     "an empty list of addresses": SERVICE + "address: []\n",
+    "an observer that there is not": SERVICE + "observe: http\n",
+    "a name server that is a number": SERVICE + "observe: dns\nname_servers: [53]\n",
     "an unknown address source": SERVICE + "address: {plugin: tcp}\n",
     "an address source in a list": SERVICE + "address: [{plugin: tcp}]\n",
     "an unknown plugin": SERVICE + "probe: tpc\n",

@@ -26,6 +26,7 @@ from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address, RecordSet, RecordType
 
 HEALTHY = ProbeResult(Verdict.HEALTHY)
+WALL = 1_767_322_800.0  # 2026-01-02T03:00:00Z, the time of day at the beginning of each world
 REFUSED = ProbeResult(Verdict.FAILED, "connection refused")
 
 
@@ -60,11 +61,19 @@ class World:
         self.policy = policy_
         self.now = 0.0
         self.chance = random.Random(seed)
+        self.history: list[tuple[float, RecordSet]] = []
         self.record_set = RecordSet("www.example.test", RecordType.A).holding(members, policy_.ttl)
+        self.name_servers_lag: Callable[[], float] = lambda: 0.0
+        self.name_servers_down = False
         self.agents: dict[Address, Agent] = {}
         self.down: set[Address] = set()
         self.cannot_ask: set[Address] = set()
         self.provider_down = False
+        self.block_record = RecordSet("_blocked.www.example.test", RecordType.TXT)
+        self.block_record_down = False
+        self.wall_offset: Callable[[Address], float] = lambda _: 0.0
+        self.takes_writes = True
+        self.refused_writes: list[tuple[float, Address]] = []
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
         self.deeds: list[Deed] = []
@@ -72,7 +81,23 @@ class World:
         self.destroyer_works = True
         self.looks: list[tuple[float, Address, Look]] = []
         self.reads = 0
+        self.hints = 0
+        self.lease_reads = 0
         self.probes = 0
+
+    @property
+    def record_set(self) -> RecordSet:
+        """What the API shows."""
+        return self.history[-1][1]
+
+    @record_set.setter
+    def record_set(self, now: RecordSet) -> None:
+        self.history.append((self.now, now))
+
+    def served(self) -> RecordSet:
+        """What the name server that is asked next shows."""
+        then = self.now - self.name_servers_lag()
+        return next((shown for since, shown in reversed(self.history) if since <= then), self.history[0][1])
 
     def start(self, *addresses: Address) -> None:
         for own in addresses:
@@ -125,13 +150,21 @@ class World:
         looked = agent.look
         self.looks.append((self.now, own, looked))
         self.reads += looked.read
+        self.hints += looked.hint
+        assert self.policy.hints or not looked.hint
+        assert not (looked.read and looked.hint)
+        self.lease_reads += looked.lease
         self.probes += len(looked.probe)
         probes = {target: self._probe(own, target) for target in looked.probe}
+        unreadable = self.provider_down or (looked.lease and self.block_record_down)
         seen = self._observation(
             own,
             agent,
-            record_set=self.record_set if looked.read and not self.provider_down else None,
-            trouble=Trouble() if looked.read and self.provider_down else None,
+            record_set=self.record_set if looked.read and not unreadable else None,
+            block_record=self.block_record if looked.lease and not unreadable else None,
+            trouble=Trouble() if looked.read and unreadable else None,
+            hint=self.served() if looked.hint and not self.name_servers_down else None,
+            silent=looked.hint and self.name_servers_down,
             probes=probes,
             probed_at=self.now,
             local=frozenset(target for target in probes if self.region_of(target) == self.region_of(own)),
@@ -139,6 +172,11 @@ class World:
         decision = self._decide(own, agent, seen)
         if decision.edits:
             assert seen.record_set is not None, "nothing may be done on an old view"
+            if not self.takes_writes:
+                self.refused_writes.append((self.now, own))
+                trouble = Trouble(throttled=True, writing=True)
+                agent.look = self._decide(own, agent, self._observation(own, agent, trouble=trouble)).look
+                return
             self.record_set = revised(self.record_set, decision.edits, self.policy)
             self.deeds += [Deed(self.now, own, action, len(self.members)) for action in decision.edits]
             after = self._observation(own, agent, record_set=self.record_set, done=decision.edits)
@@ -164,7 +202,8 @@ class World:
         return decision
 
     def _observation(self, own: Address, agent: Agent, **seen) -> Observation:
-        return Observation(now=self.now, own=own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
+        wall = WALL + self.now + self.wall_offset(own)
+        return Observation(self.now, wall, own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
 
     def _probe(self, own: Address, target: Address) -> ProbeResult:
         if own in self.cannot_ask:

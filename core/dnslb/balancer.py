@@ -18,10 +18,9 @@ from typing import Self
 from dnslb.addresses import OwnAddresses
 from dnslb.asked import AskedAddresses
 from dnslb.calls import AsyncRecordManager, Calls
-from dnslb.decision import Policy
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import AddressSource, Destroyer, Probe, RecordManager, RegionFilter
-from dnslb.keeper import Keeper, Parts
+from dnslb.keeper import Hinting, Keeper, Parts
 from dnslb.log import say
 from dnslb.prober import probe_round
 from dnslb.records import Address, RecordType
@@ -63,15 +62,17 @@ class LoadBalancer:
         if address_source is None and settings.address_source:
             address_source = settings.address_source.make(service)
         self._records = AsyncRecordManager(record_manager)
+        self._hint = _hinting(settings)
         parts = Parts(
             self._records,
             functools.partial(probe_round, probe or settings.probe.make(service)),
             Calls("the region filter").bound(_FILTER_TIMEOUT, region_filter.filter) if region_filter else None,
             Calls("the destroyer").bound(_DESTROY_TIMEOUT, destroyer.destroy) if destroyer else None,
+            self._hint,
         )
         self._asked = AskedAddresses(address_source) if address_source is not None else None
         own = self._asked or OwnAddresses(settings.options.address)
-        policy = _policy(settings, regional=region_filter is not None, destroys=destroyer is not None)
+        policy = settings.policy(regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
         self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}
         self._begun = False
@@ -90,7 +91,9 @@ class LoadBalancer:
         return any(keeper.state.own in keeper.state.members for keeper in self._keepers.values())
 
     async def verify(self) -> bool:
-        """Finds the own address and reads the record sets; changes nothing. False if the provider is not to be had now.
+        """Finds the own address and reads the record sets; changes nothing. False if one cannot be read now.
+
+        With `observe: dns`, the zone's name servers are asked as well.
 
         Raises:
             ConfigurationError: there is no own address, or no one can tell which.
@@ -104,6 +107,18 @@ class LoadBalancer:
                 await self._records.read(fqdn, type_)
         except Unavailable as error:
             say(logging.WARNING, "provider-trouble", f"{fqdn}: {error}", service=fqdn, error=str(error))
+            return False
+        return await self._name_servers_answer()
+
+    async def _name_servers_answer(self) -> bool:
+        if self._hint is None:
+            return True
+        fqdn = self.settings.options.fqdn
+        try:
+            for type_ in self._own_addresses():
+                await self._hint(type_)
+        except Unavailable as error:
+            say(logging.WARNING, "name-servers-silent", f"{fqdn}: {error}", service=fqdn)
             return False
         return True
 
@@ -224,15 +239,9 @@ class _Thread(threading.Thread):
             self._loop.call_soon_threadsafe(self._stop_event.set)
 
 
-def _policy(settings: ServiceSettings, *, regional: bool, destroys: bool) -> Policy:
-    return Policy(
-        interval=settings.check_interval,
-        probe_interval=settings.probe_interval,
-        ttl=settings.ttl,
-        rise=settings.options.rise,
-        fall=settings.options.minimum_failures,
-        max_failures=settings.options.maximum_failures,
-        networks=settings.options.allowed_networks,
-        regional=regional and not settings.options.all_regions,
-        destroys=destroys and not settings.options.preserve,
-    )
+def _hinting(settings: ServiceSettings) -> Hinting | None:
+    if settings.options.observe != "dns":
+        return None
+    from dnslb.authoritative import NameServers  # noqa: PLC0415 - dnspython is paid only by who speaks DNS
+
+    return NameServers(settings.options.fqdn, settings.options.name_servers).read

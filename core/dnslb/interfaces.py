@@ -35,12 +35,16 @@ class Capabilities:
         atomic_names: whether one commit may change several record sets, all or nothing.
         min_ttl: the lowest TTL in seconds that is kept as given.
         min_interval: the lowest sensible `check_interval` in seconds; shorter ones are raised to it.
+        request_rate: how many requests a second it takes from all agents together; None where no limit is known.
+        propagation: how many seconds a change takes until it is served, at most and on a usual day.
     """
 
     max_values: int | None = None
     atomic_names: bool = False
     min_ttl: int = 1
     min_interval: float = 5.0
+    request_rate: float | None = None
+    propagation: float = 0.0
 
 
 @runtime_checkable

@@ -27,6 +27,7 @@ from dnslb.decision import (
     Trouble,
     Why,
     attempts,
+    block_name,
     decide,
     revised,
 )
@@ -58,6 +59,9 @@ Probing = Callable[[Sequence[Target], float], Awaitable[Mapping[Target, ProbeRes
 Filtering = Callable[[frozenset[Address]], Awaitable[Collection[Address]]]
 Destroying = Callable[[frozenset[Address]], Awaitable[None]]
 
+Hinting = Callable[[RecordType], Awaitable[RecordSet]]
+"""What a name server of the zone has now."""
+
 
 class Own(Protocol):
     """What knows the own addresses without waiting: `OwnAddresses`, `AskedAddresses`, or a simulated one."""
@@ -74,6 +78,7 @@ class Parts:
     probe: Probing
     filter_region: Filtering | None = None
     destroy: Destroying | None = None
+    hint: Hinting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Surroundings:
     """Time, chance and voice: what a simulator replaces."""
 
     now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: random.Random = field(default_factory=random.Random)
     say: Callable[..., None] = say
@@ -105,13 +111,15 @@ class Keeper:
         self._parts = parts
         self._own = own
         around = surroundings or Surroundings()
-        self._now, self._sleep, self._chance, self._voice = around.now, around.sleep, around.chance, around.say
+        self._now, self._wall, self._sleep = around.now, around.wall, around.sleep
+        self._chance, self._voice = around.chance, around.say
         self._publisher = Publisher(parts.records, self._chance, self._sleep)
         self._receipt: Receipt | None = None
         self._refusals: frozenset[tuple[Why, Address]] = frozenset()
         self._complaints: dict[str, str] = {}
         self._troubles: dict[str, Lasting] = {}
         self._snapshot: Snapshot | None = None
+        self._block_record: RecordSet | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps the record set true until `stop` is set, and leaves it then."""
@@ -154,15 +162,20 @@ class Keeper:
     async def _observe(self, look: Look, *, stopping: bool) -> Observation:
         # The probes come last: they are what a removal rests on, and reading may be slow.
         reading = await self._read(look)
+        hint = await self._hint(look)
         self._snapshot = reading if isinstance(reading, Snapshot) else None
         local = await self._local(look.probe)
         started = self._now()
         probes = await self._probe(look.probe)
         return Observation(
             now=self._now(),
+            wall=self._wall(),
             own=self._own_address(),
             record_set=reading.record_set if isinstance(reading, Snapshot) else None,
+            block_record=self._block_record,
             trouble=reading if isinstance(reading, Trouble) else None,
+            hint=hint,
+            silent=look.hint and hint is None,
             probes=probes,
             probed_at=started,
             local=local,
@@ -180,21 +193,37 @@ class Keeper:
         return own
 
     async def _read(self, look: Look) -> Snapshot | Trouble | None:
+        self._block_record = None
         if not look.read:
             return None
+        fqdn, records = self._service.fqdn, self._parts.records
         try:
-            snapshot = await self._parts.records.read(self._service.fqdn, self._type)
+            snapshot = await records.read(fqdn, self._type)
+            if look.lease:
+                self._block_record = (await records.read(block_name(fqdn), RecordType.TXT)).record_set
         except ProviderError as error:
-            return self._trouble(error, "reading")
+            return self._trouble(error)
         self._works("reading")
-        self._report_members(snapshot.record_set)
         return snapshot
 
-    def _trouble(self, error: ProviderError, doing: str) -> Trouble:
+    async def _hint(self, look: Look) -> RecordSet | None:
+        if not look.hint or self._parts.hint is None:
+            return None
+        try:
+            hint = await self._parts.hint(self._type)
+        except ProviderError as error:
+            self._complain("name-servers-silent", f"reading by the API instead, more rarely: {error}")
+            return None
+        self._complaints.pop("name-servers-silent", None)
+        return hint
+
+    def _trouble(self, error: ProviderError, *, writing: bool = False) -> Trouble:
+        doing = "writing" if writing else "reading"
         text = f"{doing} failed, nothing changed: {error}"
         if self._troubles.setdefault(doing, Lasting(self._now())).is_news(text, self._now()):
             self._say(logging.WARNING, "provider-trouble", text, error=str(error))
-        return Trouble(isinstance(error, Throttled), error.retry_after if isinstance(error, Throttled) else None)
+        pause = error.retry_after if isinstance(error, Throttled) else None
+        return Trouble(isinstance(error, Throttled), pause, writing)
 
     def _works(self, doing: str) -> None:
         """Ends a trouble, if there was one. Reading and writing are two: who may read may not be let write."""
@@ -236,6 +265,8 @@ class Keeper:
 
     def _decide(self, seen: Observation) -> Decision:
         decision = decide(self.state, seen, self._policy)
+        if decision.state.record_set is not None:
+            self._report_members(decision.state.record_set)
         self.state = decision.state
         self._report_refusals(decision.refusals)
         return decision
@@ -248,20 +279,20 @@ class Keeper:
         def revise(current: Snapshot) -> RecordSet | None:
             nonlocal edits
             if current is not snapshot:  # somebody else was faster: decide anew on what they left
-                edits = self._decide(self._after(record_set=current.record_set, stopping=stopping)).edits
+                after = self._after(record_set=current.record_set, block_record=self._block_record, stopping=stopping)
+                edits = self._decide(after).edits
             return revised(current.record_set, edits, self._policy) if edits else None
 
         try:
             publication = await self._publisher.publish(snapshot, revise)
         except ProviderError as error:
-            return self._decide(self._after(trouble=self._trouble(error, "writing"), stopping=stopping))
+            return self._decide(self._after(trouble=self._trouble(error, writing=True), stopping=stopping))
         if publication.changed:
             self._works("writing")
         done = edits if publication.changed else ()
         self._receipt = publication.receipt or self._receipt
         for action in done:
             self._report(action)
-        self._report_members(publication.record_set)
         return self._decide(self._after(record_set=publication.record_set, done=done, stopping=stopping))
 
     async def _destroy(self, action: Action) -> Decision:
@@ -280,6 +311,7 @@ class Keeper:
         self,
         *,
         record_set: RecordSet | None = None,
+        block_record: RecordSet | None = None,
         trouble: Trouble | None = None,
         done: tuple[Action, ...] = (),
         failed: tuple[Action, ...] = (),
@@ -288,8 +320,10 @@ class Keeper:
         """What is to be seen right after something was tried."""
         return Observation(
             now=self._now(),
+            wall=self._wall(),
             own=self.state.own,
             record_set=record_set,
+            block_record=block_record,
             trouble=trouble,
             done=done,
             failed=failed,

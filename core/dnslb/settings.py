@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from dnslb.decision import Policy, block_name
+from dnslb.endpoints import Endpoint, parse_endpoint
 from dnslb.errors import ConfigurationError, DnslbError, PluginError, Problem, Refused
 from dnslb.forms import Count, DomainName, Form, Port, at_least, parse_duration, whole_number
 from dnslb.hookspecs import (
@@ -19,7 +21,7 @@ from dnslb.hookspecs import (
 )
 from dnslb.interfaces import Service
 from dnslb.options import option
-from dnslb.records import MAX_TTL, Network
+from dnslb.records import MAX_TTL, Network, normalise_name
 from dnslb.registry import make
 from dnslb.text import one_line
 
@@ -78,6 +80,15 @@ TimeToLive = Annotated[
 ]
 
 
+def _endpoint(value: Any, _: Path) -> Endpoint:
+    if not isinstance(value, str):
+        raise ValueError("write HOST, HOST:PORT or [IPV6]:PORT, in quotes")
+    return parse_endpoint(value)
+
+
+NameServerEndpoint = Annotated[Endpoint, Form("HOST, HOST:PORT or [IPV6]:PORT", _endpoint, {"type": "string"})]
+
+
 @dataclass(frozen=True)
 class ServiceOptions:
     """The keys of a service that select no plugin, as they are written."""
@@ -92,6 +103,12 @@ class ServiceOptions:
     address: AddressChoice = option(
         ("auto",), help="the own address: auto, the name of an interface, an address, a list of addresses, or a plugin"
     )
+    observe: Literal["api", "dns"] = option(
+        "api", help="where the record set is read while nothing is to be done: api, or dns: the zone's own name servers"
+    )
+    name_servers: tuple[NameServerEndpoint, ...] = option(
+        (), help="whom observe: dns asks; left out: the name servers that the zone names"
+    )
     rise: Count = option(2, help="passed self-checks in a row before the own address is registered")
     minimum_failures: Count = option(3, help="failed probes in a row before a member is removed")
     maximum_failures: Count = option(60, help="failed intervals after which a member is removed whatever its region")
@@ -103,12 +120,18 @@ class ServiceOptions:
     preserve: bool = option(False, help="never destroy instances")
 
     def __post_init__(self) -> None:
+        try:
+            normalise_name(block_name(self.fqdn))
+        except ValueError as error:
+            raise ValueError(f"fqdn: there is no room for the name of its block record: {error}") from error
         if self.maximum_failures < self.minimum_failures:
             raise ValueError(
                 f"maximum_failures ({self.maximum_failures}) is less than minimum_failures ({self.minimum_failures})"
             )
         if self.all_regions and not self.preserve:
             raise ValueError("all_regions: true is only valid with preserve: true")
+        if self.name_servers and self.observe != "dns":
+            raise ValueError("name_servers are only asked with observe: dns; add that, or take them out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +196,18 @@ class ServiceSettings:
     def service(self) -> Service:
         """What the factories of its plugins are told."""
         return Service(self.options.fqdn, self.options.tcp_port)
+
+    def policy(self, *, regional: bool, destroys: bool) -> Policy:
+        """What the decision is asked for, where there is a region filter and a destroyer, or not."""
+        return Policy(
+            interval=self.check_interval,
+            probe_interval=self.probe_interval,
+            ttl=self.ttl,
+            rise=self.options.rise,
+            fall=self.options.minimum_failures,
+            max_failures=self.options.maximum_failures,
+            networks=self.options.allowed_networks,
+            regional=regional and not self.options.all_regions,
+            destroys=destroys and not self.options.preserve,
+            hints=self.options.observe == "dns",
+        )

@@ -26,6 +26,15 @@ PROGRAMS = {
     "asyncio, of the standard library": "import asyncio",
     "`import dnslb`": "import dnslb",
     "all that `dnslb run` imports": "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_rfc2136._manager",
+    "the same, with `observe: dns`": (
+        "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_rfc2136._manager, dnslb.authoritative"
+    ),
+    "the same with `route53`": "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_route53._manager",
+    "the same with `clouddns`": "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_clouddns._manager",
+    "the same with `azure`": "import dnslb.cli.run, dnslb.builtin.tcp, dnslb_azure._manager, azure.identity",
+    "the same with `local` and `ec2`": (
+        "import dnslb.cli.run, dnslb.builtin.tcp, dnslb.builtin._local, dnslb_ec2._region_filter, dnslb_ec2._destroyer"
+    ),
 }
 
 # Peak memory from the kernel's own count: what `getrusage` says of a child includes its parent's before the exec.

@@ -1,16 +1,21 @@
 """The invariants of the balancer under any order of faults, in virtual time."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnslb.decision import Destroy, Evict, EvictSlowly, Register, Withdraw
+from dnslb.decision.blockrecord import BlockRecord, parse
+from dnslb.decision.hints import longest_unread
+from dnslb.decision.leases import Claim, renew
 
-from world import World, address, policy
+from world import WALL, World, address, policy
 
 HOSTS = tuple(map(address, range(1, 8)))
+BLOCK = Claim("www.example.test", "0123")
 
 faults = st.one_of(
     st.tuples(st.just("service dies"), st.sampled_from(HOSTS)),
@@ -24,12 +29,24 @@ faults = st.one_of(
     st.tuples(st.just("healed"), st.none()),
     st.tuples(st.just("provider down"), st.none()),
     st.tuples(st.just("provider up"), st.none()),
+    st.tuples(st.just("name servers behind"), st.floats(0, 1000)),
+    st.tuples(st.just("name servers silent"), st.none()),
+    st.tuples(st.just("name servers well"), st.none()),
+    st.tuples(st.just("blocked"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("block renewed"), st.none()),
+    st.tuples(st.just("unblocked"), st.none()),
+    st.tuples(st.just("nonsense in the block record"), st.none()),
+    st.tuples(st.just("block record unreadable"), st.none()),
+    st.tuples(st.just("block record readable"), st.none()),
+    st.tuples(st.just("clocks set"), st.sampled_from([-600.0, 0.0, 600.0])),
 )
 histories = st.lists(st.tuples(faults, st.floats(0.1, 900)), max_size=25)
 
 
 class WatchedWorld(World):
     """Checks the invariants after every step."""
+
+    blocked_at = -math.inf
 
     def _step(self, own, agent):
         before = self.members
@@ -39,6 +56,9 @@ class WatchedWorld(World):
         edits = [action for action in done if not isinstance(action, Destroy)]
         assert self.members or not before, "S1: an empty set was committed"
         for action in edits:
+            if isinstance(action, Register):
+                assert not self._is_blocked(own), "S8: a blocked address was added"
+                assert not self.block_record_down, "S8: added without a look at the block record"
             if isinstance(action, Register | Withdraw):
                 assert action.address == own, "S2: somebody else was added or withdrawn"
             else:
@@ -56,6 +76,13 @@ class WatchedWorld(World):
 
     def _answers(self, own, target):
         return target not in self.down and self.reaches(own, target)
+
+    def _is_blocked(self, own):
+        """Whether it was blocked, or the block renewed, within the time for which that is good."""
+        return f"IP={own}" in self.block_record.values and self.now < self.blocked_at + BLOCK.duration
+
+    def _block(self, record_set):
+        self.block_record, self.blocked_at = record_set, self.now
 
     def suffer(self, fault, subject):
         match fault:
@@ -85,12 +112,34 @@ class WatchedWorld(World):
                 self.provider_down = True
             case "provider up":
                 self.provider_down = False
+            case "name servers behind":
+                self.name_servers_lag = lambda: subject
+            case "name servers silent":
+                self.name_servers_down = True
+            case "name servers well":
+                self.name_servers_down = False
+                self.name_servers_lag = lambda: 0.0
+            case "blocked":
+                self._block(replace(BLOCK, addresses=frozenset({subject})).record_set(1, WALL + self.now))
+            case "block renewed":
+                if isinstance(known := parse(self.block_record.values), BlockRecord):
+                    self._block(renew(self.block_record, replace(BLOCK, addresses=known.addresses), WALL + self.now))
+            case "unblocked":
+                self.block_record = self.block_record.holding(())
+            case "nonsense in the block record":
+                self.block_record = self.block_record.holding(["IP=?", "="], ttl=60)
+            case "block record unreadable":
+                self.block_record_down = True
+            case "block record readable":
+                self.block_record_down = False
+            case "clocks set":
+                self.wall_offset = lambda own: subject
 
 
 @settings(max_examples=40, deadline=None)
-@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)))
-def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
-    world = WatchedWorld(policy(interval, destroys=True, max_failures=20), seed)
+@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)), st.booleans())
+def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size, hints):
+    world = WatchedWorld(policy(interval, destroys=True, max_failures=20, hints=hints), seed)
     world.start(*HOSTS[:size])
     world.run(3 * interval)
     for (fault, subject), pause in history:
@@ -99,9 +148,9 @@ def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size):
 
 
 @settings(max_examples=15, deadline=None)
-@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)))
-def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size):
-    world = WatchedWorld(policy(30.0), seed)
+@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)), st.booleans())
+def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size, hints):
+    world = WatchedWorld(policy(30.0, hints=hints), seed)
     world.start(*HOSTS[:size])
     world.run(90)
     for (fault, subject), pause in history:
@@ -110,12 +159,15 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
     world.down.clear()
     world.suffer("healed", None)
     world.suffer("provider up", None)
+    world.suffer("name servers well", None)
+    world.suffer("unblocked", None)
+    world.suffer("block record readable", None)
     world.run(60)
     for own in HOSTS[:size]:
         if own not in world.agents or world.agents[own].stopping:
             world.agents.pop(own, None)
             world.start(own)
-    world.run(30 * 25)
+    world.run(30 * 25 + hints * 1.25 * longest_unread(30))
     assert world.members >= set(HOSTS[:size])
     world.deeds.clear()
     world.run(3600)
@@ -127,10 +179,10 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
 def test_the_same_seed_gives_the_same_trace(history, seed):
     traces = []
     for _ in range(2):
-        world = World(policy(30.0), seed)
+        world = WatchedWorld(policy(30.0), seed)
         world.start(*HOSTS[:4])
         for (fault, subject), pause in history[:8]:
-            WatchedWorld.suffer(world, fault, subject)
+            world.suffer(fault, subject)
             world.run(pause)
         traces.append(world.deeds)
     assert traces[0] == traces[1]

@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "run the agent: register this host, watch the others",
     "check": "check a configuration; changes nothing",
     "migrate": "print a configuration of the Go package in the structured form",
+    "simulate": "simulate a cluster with a configuration while something goes wrong",
+    "explain": "print the worst cases of a configuration",
     "demo": "see it work on this machine in under a minute",
     "plugins": "list the installed plugins, or show the options of one",
     "schema": "print a JSON Schema of the configuration",

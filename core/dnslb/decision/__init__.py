@@ -4,7 +4,9 @@
 says; a simulator can do the same with virtual time. It is about one record set: A and AAAA are decided apart.
 """
 
+from dnslb.decision.blockrecord import block_name
 from dnslb.decision.deciding import decide, revised
+from dnslb.decision.leases import Claim, Hold, LeaseView, holds, watched
 from dnslb.decision.model import (
     Action,
     Decision,
@@ -25,11 +27,14 @@ from dnslb.decision.targets import attempts, manages
 
 __all__ = [
     "Action",
+    "Claim",
     "Decision",
     "Destroy",
     "Evict",
     "EvictSlowly",
     "Health",
+    "Hold",
+    "LeaseView",
     "Look",
     "Observation",
     "Policy",
@@ -40,7 +45,10 @@ __all__ = [
     "Why",
     "Withdraw",
     "attempts",
+    "block_name",
     "decide",
+    "holds",
     "manages",
     "revised",
+    "watched",
 ]

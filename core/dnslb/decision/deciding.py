@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
+from dnslb.decision.leases import holder
+from dnslb.decision.looking import blocked_for, confirming_look, next_look, stale_evidence
 from dnslb.decision.model import (
-    NEVER,
     Action,
     Decision,
     Destroy,
     Evict,
     EvictSlowly,
     Health,
-    Look,
     Observation,
     Policy,
     Register,
@@ -28,7 +29,7 @@ from dnslb.decision.model import (
 )
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import failing, jury, suspects, watched
+from dnslb.decision.targets import failing, jury, suspects
 from dnslb.records import Address, RecordSet
 
 Ruling = Iterator[Action | Reason]
@@ -48,10 +49,23 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     ]
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
-    stale = _stale_evidence(state, seen, policy, wanted)
-    if wanted and (seen.record_set is None or stale):
-        return Decision(state, (), refusals, Look(_confirm_at(state, seen, policy, stale), read=True, probe=stale))
-    return Decision(state, wanted, refusals, _next_look(state, seen, policy))
+    state, wanted = _writable(state, seen, wanted)
+    stale = stale_evidence(state, seen, policy, wanted)
+    registering = any(isinstance(action, Register) for action in wanted)
+    if wanted and (seen.record_set is None or stale or (registering and seen.block_record is None)):
+        return Decision(state, (), refusals, confirming_look(state, seen, policy, stale, lease=registering))
+    return Decision(state, wanted, refusals, next_look(state, seen, policy))
+
+
+def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
+    """What of it may be done now: after a write that failed, the record set is left alone for a while.
+
+    That it failed is forgotten once there is nothing to write any more: it is written now, by oneself or by others.
+    """
+    destructions = tuple(action for action in wanted if isinstance(action, Destroy))
+    if seen.record_set is not None and len(destructions) == len(wanted):
+        state = replace(state, write_troubles=0)
+    return state, wanted if seen.now >= state.next_write else destructions
 
 
 def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
@@ -77,6 +91,9 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
         if seen.now < state.not_before:
             yield Reason.of(Why.BACK_OFF, state.own, seconds=state.not_before - seen.now)
             return
+        if state.lease and (seconds := blocked_for(state, seen)):
+            yield Reason.of(Why.BLOCKED, state.own, holder=holder(state.lease), seconds=seconds)
+            return
         yield Register(state.own, Reason.of(Why.JOIN, state.own, passed=health.passed))
         yield from _former(state)
     elif registered:
@@ -93,10 +110,10 @@ def _former(state: State) -> Ruling:
 def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
     """The last one who answers stays in: an address that may be dead is better than no address.
 
-    Who has not been asked yet gives hope enough to ask (see `_stale_evidence`), and no more.
+    Who has not been asked yet gives hope enough to ask (see `stale_evidence`), and no more.
     """
     others = jury(state, policy) - {state.own}
-    hopeful = [address for address in others if not _health(state, address).failures]
+    hopeful = [address for address in others if not state.health_of(address).failures]
     if not hopeful:
         yield Reason.of(Why.STOP_STAYS, own, others=len(others))
         return
@@ -116,7 +133,7 @@ def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> R
 def _answering(state: State, policy: Policy) -> tuple[int, int]:
     """How many of the other members answered when last probed, and how many others there are."""
     others = jury(state, policy) - {state.own}
-    healthy = sum(state.health.get(address, Health()).passed > 0 for address in others)
+    healthy = sum(state.health_of(address).passed > 0 for address in others)
     return healthy, len(others)
 
 
@@ -128,11 +145,11 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     down = [
         address
         for address in suspected
-        if _health(state, address).down(policy) and seen.now - state.joined[address] >= policy.least_stay
+        if state.health_of(address).down(policy) and _stayed(state, seen, policy, address)
     ]
     if not down or seen.stopping:
         return
-    down.sort(key=lambda address: (_health(state, address).failing_since, int(address)))
+    down.sort(key=lambda address: (state.health_of(address).failing_since, int(address)))
     if not _sure_of_oneself(state):
         why = Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER
         yield from (Reason.of(why, address, detail=_detail(state, address)) for address in down)
@@ -140,7 +157,7 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     alone = len(suspected) > 1 and suspected == jury(state, policy) - {state.own}
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
     if overdue and _may_remove_slowly(state, seen, policy, alone=alone):
-        health = _health(state, overdue[0])
+        health = state.health_of(overdue[0])
         numbers = {"seconds": health.failing_for(seen.now), "limit": policy.max_failures, "detail": health.detail}
         yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
     elif alone:
@@ -151,6 +168,11 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
             yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=_names(state.objectors))
     else:
         yield from _evictions(state, seen, policy, down)
+
+
+def _stayed(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
+    """Whether it is in for long enough to be removed, as readings of the API say."""
+    return seen.now - state.joined.get(address, seen.now) >= policy.least_stay
 
 
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
@@ -166,7 +188,7 @@ def _evictions(state: State, seen: Observation, policy: Policy, down: list[Addre
     fail = len(suspects(state, policy) | (failing(state) & state.left.keys()))
     allowed = _allowed(state, seen, policy, fail)
     for address in down:
-        health = _health(state, address)
+        health = state.health_of(address)
         if policy.regional and not health.local:
             yield Reason.of(Why.ELSEWHERE, address, detail=health.detail, limit=policy.max_failures)
         elif room <= 0:
@@ -191,7 +213,7 @@ def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
     if seen.now >= state.paced_until:
         return int(4**state.wave) if seen.now - state.paced_until <= policy.interval else 1
     members = suspects(state, policy)
-    longest = max(_health(state, address).failing_for(seen.now) for address in members)
+    longest = max(state.health_of(address).failing_for(seen.now) for address in members)
     return int(len(members) == 1 and longest > 3 * policy.objection_time)
 
 
@@ -201,7 +223,7 @@ def _sure_of_oneself(state: State) -> bool:
 
 
 def _overdue(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
-    return _health(state, address).failing_for(seen.now) > policy.max_failures * policy.interval
+    return state.health_of(address).failing_for(seen.now) > policy.max_failures * policy.interval
 
 
 def _floor(state: State) -> int:
@@ -218,96 +240,15 @@ def _removed_instances(state: State, seen: Observation, policy: Policy) -> Rulin
     if seen.now < state.destroy_not_before:
         return
     for address, removed_at in sorted(state.removed.items(), key=lambda item: (item[1], int(item[0]))):
-        health = _health(state, address)
+        health = state.health_of(address)
         if seen.now - removed_at >= policy.destroy_delay and health.failures and health.local:
             seconds = seen.now - removed_at
             reason = Reason.of(Why.STILL_DOWN, address, seconds=seconds, detail=health.detail)
             yield Destroy(address, reason)
 
 
-# -- when to look again ------------------------------------------------------------------------------------
-
-
-def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
-    """Whom to probe again before what is wanted may be done.
-
-    To judge anybody, oneself included, takes a fresh look at everybody: whether it is they or I rests on all of them.
-    """
-    if not wanted or state.own is None:
-        return frozenset()
-    judged = {action.address for action in wanted if isinstance(action, Evict | Destroy)}
-    leaving = any(isinstance(action, Withdraw) and action.address == state.own for action in wanted)
-    needed = jury(state, policy) | judged | state.left.keys() if judged or leaving else frozenset({state.own})
-    if seen.record_set is None:
-        return needed
-    oldest = seen.now - policy.evidence_age
-    return frozenset(address for address in needed if not _is_fresh(state, seen, address, oldest, address in judged))
-
-
-def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, is_judged: bool) -> bool:
-    """Whether it was asked lately; of those who are judged, it takes an answer, or the lack of one."""
-    health = _health(state, address)
-    at = health.probed_at if is_judged else health.asked_at
-    return at >= oldest or (address in seen.probes and at >= seen.probed_at)
-
-
-def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address]) -> float:
-    """At once, unless the provider has to be spared, or the same was just tried and led to nothing."""
-    if state.troubles:
-        return max(seen.now, state.next_read)
-    if seen.record_set is not None and stale <= seen.probes.keys():
-        return seen.now + policy.probe_interval
-    return seen.now
-
-
-def _next_look(state: State, seen: Observation, policy: Policy) -> Look:
-    if state.own is None:
-        return Look(seen.now + policy.probe_interval)
-    verdict = _verdict_at(state, seen, policy)
-    rechecks = _rechecks(state, seen, policy)
-    allowed_back = [state.not_before] if state.not_before > seen.now else []
-    at = max(seen.now, min(state.next_read, state.next_probe, verdict, *rechecks.values(), *allowed_back))
-    if at >= verdict:
-        return Look(at, read=True, probe=jury(state, policy) | state.left.keys())
-    if at >= state.next_read or at >= state.next_probe:
-        return Look(at, at >= state.next_read, watched(state, policy))
-    return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
-
-
-def _rechecks(state: State, seen: Observation, policy: Policy) -> dict[Address, float]:
-    """Who is probed again soon, and when: who failed, but not often enough yet, and oneself before registering."""
-    own = frozenset({state.own}) if state.own else frozenset()
-    return {
-        address: max(seen.now, health.asked_at + policy.recheck_interval)
-        for address, health in ((each, _health(state, each)) for each in own | failing(state))
-        if 0 < health.failures < policy.fall - 1 or (address == state.own and _is_unsettled(health, policy))
-    }
-
-
-def _verdict_at(state: State, seen: Observation, policy: Policy) -> float:
-    """When the probe is due that can settle a doubt: with a reading and a jury, so that it can be acted on."""
-    suspected = [_health(state, address) for address in suspects(state, policy)]
-    due = [
-        max(health.asked_at + policy.recheck_interval, (health.failing_since or 0.0) + policy.blip)
-        for health in suspected
-        if health.failures >= policy.fall - 1 and not health.down(policy)
-    ]
-    if state.paced_until > seen.now and any(health.down(policy) for health in suspected):
-        due.append(state.paced_until)
-    return max(min(due, default=NEVER), state.next_read if state.troubles else seen.now)
-
-
-def _is_unsettled(health: Health, policy: Policy) -> bool:
-    """Whether it is not clear yet that the service here works, or that it does not."""
-    return not health.down(policy) if health.failures else health.passed < policy.rise
-
-
 def _names(addresses: frozenset[Address]) -> str:
     return ", ".join(map(str, sorted(addresses, key=int)))
-
-
-def _health(state: State, address: Address) -> Health:
-    return state.health.get(address, Health())
 
 
 def _failures(health: Health) -> dict[str, object]:
@@ -316,4 +257,4 @@ def _failures(health: Health) -> dict[str, object]:
 
 
 def _detail(state: State, address: Address) -> str:
-    return _health(state, address).detail
+    return state.health_of(address).detail

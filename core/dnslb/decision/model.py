@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from dnslb.decision.hints import Hints, longest_unread
+from dnslb.decision.leases import LeaseView
 from dnslb.decision.reasons import Reason
 from dnslb.interfaces import ProbeResult
 from dnslb.records import Address, Network, RecordSet
@@ -21,6 +23,9 @@ MOST_OBJECTIONS = 3
 
 MOST_WAVES = 5
 """After 1, 4, 16, 64 and 256 removals without an objection, there is nothing left to be careful about."""
+
+LEAVING_PAUSE = 5.0
+"""Seconds that an agent which leaves waits at most after a write that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Policy:
         networks: the members that may be probed and removed; empty for those like the own address.
         regional: whether only members of the own region are removed at once.
         destroys: whether instances that were removed are destroyed.
+        hints: whether the zone's own name servers are asked in place of the API as long as nothing is to be done.
     """
 
     interval: float
@@ -48,6 +54,7 @@ class Policy:
     networks: tuple[Network, ...] = ()
     regional: bool = False
     destroys: bool = False
+    hints: bool = False
 
     @property
     def recheck_interval(self) -> float:
@@ -122,9 +129,11 @@ class Policy:
     def destroy_delay(self) -> float:
         """From the removal of an instance to its destruction.
 
-        Longer than an instance that lives stays away: coming back is its veto.
+        Longer than an instance that lives stays away: coming back is its veto. One that lives on hints may hear of its
+        removal as late as at its next reading.
         """
-        return max(1.2 * self.longest_absence, 2.0 * self.ttl)
+        unaware = 1.25 * longest_unread(self.interval) if self.hints else 0.0
+        return unaware + max(1.2 * self.longest_absence, 2.0 * self.ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +173,10 @@ class State:
     Attributes:
         own: the own address, None as long as there is none of this family.
         former: addresses that were the own one before, and may still be in the record set.
-        record_set: as last seen, None before the first reading.
-        joined: since when each member has been seen in the record set.
-        sizes: (time, number of members) of the readings that count as recent.
+        record_set: as last seen, None before the first reading; with hints, as a name server showed it last.
+        read_at, shown: when the API was last read, or has taken a commit, and the members then.
+        joined: since when each member has been seen in the record set, by readings of the API.
+        sizes: (time, number of members) of the readings that count as recent, hints included.
         health: of every address that is probed, the own one included.
         registered_since: since when the own address has been seen in the record set; None while it is not.
         evictions: how often in a row others removed the own address.
@@ -182,13 +192,19 @@ class State:
         last_slow: when a member was last removed for having failed too long.
         doubted: whom this agent removed so while nobody answered it; none once somebody does.
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
-        troubles: failures of the provider in a row.
+        lease: the block record as last read, None before the first reading.
+        troubles: readings in a row that failed.
         next_read, next_probe: when these are due.
+        write_troubles: writes in a row that failed, while there was something to write.
+        next_write: when the record set may be written again.
+        hints: what the zone's own name servers said.
     """
 
     own: Address | None = None
     former: frozenset[Address] = frozenset()
     record_set: RecordSet | None = None
+    read_at: float = -NEVER
+    shown: frozenset[Address] = frozenset()
     joined: Mapping[Address, float] = field(default_factory=dict)
     sizes: tuple[tuple[float, int], ...] = ()
     health: Mapping[Address, Health] = field(default_factory=dict)
@@ -207,9 +223,13 @@ class State:
     last_slow: float = -NEVER
     doubted: frozenset[Address] = frozenset()
     refuted: bool = False
+    lease: LeaseView | None = None
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
+    write_troubles: int = 0
+    next_write: float = -NEVER
+    hints: Hints = field(default_factory=Hints)
 
     @property
     def members(self) -> frozenset[Address]:
@@ -219,15 +239,20 @@ class State:
     @property
     def own_health(self) -> Health:
         """What the self-checks said."""
-        return self.health.get(self.own, Health()) if self.own else Health()
+        return self.health_of(self.own) if self.own else Health()
+
+    def health_of(self, address: Address) -> Health:
+        """What the probes of an address said; nothing, where it was not probed."""
+        return self.health.get(address, Health())
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The provider could not be read or written. `retry_after` is the pause that it asked for."""
+    """The provider could not be read, or not be written. `retry_after` is the pause that it asked for."""
 
     throttled: bool = False
     retry_after: float | None = None
+    writing: bool = False
 
 
 # -- actions -----------------------------------------------------------------------------------------------
@@ -280,9 +305,13 @@ class Observation:
 
     Attributes:
         now: the time.
+        wall: the time of day in seconds since 1970, which the block record is judged by; no other rule looks at it.
         own: the own address of this family as it is now, None where there is none.
         record_set: what was read just now (or written, which is the same); None where nothing was.
+        block_record: the block record of the service, if that was read for this; None where it was not.
         trouble: the provider could not be read or written.
+        hint: what a name server of the zone said just now, which may be old; None where none was asked or answered.
+        silent: name servers were asked, and none gave an answer to go by.
         probes: what was probed just now, and `probed_at` when that began.
         local: those of `probes` that are in the own region; all of them where there are no regions.
         done: actions that were carried out since the last observation.
@@ -292,9 +321,13 @@ class Observation:
     """
 
     now: float
+    wall: float = 0.0
     own: Address | None = None
     record_set: RecordSet | None = None
+    block_record: RecordSet | None = None
     trouble: Trouble | None = None
+    hint: RecordSet | None = None
+    silent: bool = False
     probes: Mapping[Address, ProbeResult] = field(default_factory=dict)
     probed_at: float = -NEVER
     local: frozenset[Address] = frozenset()
@@ -306,11 +339,17 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The next observation: when to make it, whether to read the record set, and whom to probe."""
+    """The next observation: when to make it, whether to read the record set, or to ask for a hint, and whom to probe.
+
+    `lease` asks for the block record too; it comes with `read` only, and where one cannot be read, neither was. At most
+    one of `read` and `hint` is asked for.
+    """
 
     at: float
     read: bool = False
     probe: frozenset[Address] = frozenset()
+    lease: bool = False
+    hint: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dnslb.decision.leases import watched
 from dnslb.decision.model import (
+    LEAVING_PAUSE,
     MOST_EVICTIONS,
     MOST_OBJECTIONS,
     MOST_WAVES,
@@ -29,6 +31,8 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _own_address(state, seen)
     state = _deeds(state, seen, policy)
     state = _record_set(state, seen, policy)
+    state = _hint(state, seen, policy)
+    state = _lease(state, seen)
     state = _probes(state, seen, policy)
     return _provider(state, seen, policy)
 
@@ -61,22 +65,29 @@ def _record_set(state: State, seen: Observation, policy: Policy) -> State:
     if seen.record_set is None:
         return state
     members = seen.record_set.addresses
-    was_emptied = 2 * len(state.members & members) < len(state.members)
+    unbroken = seen.now - state.read_at <= policy.least_stay
+    was_emptied = not members or all(_more_than_half_left(before, members) for before in (state.shown, state.members))
     state = _departures(state, seen, policy, members)
-    recent = tuple(size for size in state.sizes if seen.now - size[0] <= policy.memory)
     interval = policy.disturbed_interval if _is_disturbed(state, seen, policy) else policy.interval
     state = replace(
         state,
         record_set=seen.record_set,
-        joined={address: state.joined.get(address, seen.now) for address in members},
-        sizes=(*recent, (seen.now, len(members))),
+        read_at=seen.now,
+        shown=members,
+        joined=_joined(state, seen, members, unbroken=unbroken or not policy.hints),
+        sizes=_sizes(state, seen, policy, members),
         former=state.former & members,
-        removed=_still_gone(state, seen, policy, members),
+        removed=_still_gone(state, seen, members, unbroken=unbroken),
         refuted=state.refuted or bool(state.doubted & members),
         troubles=0,
         next_read=seen.now + interval * (0.75 + seen.jitter / 2),
+        hints=state.hints.after_reading(members, state.members, seen.now, policy.interval, seen.jitter),
     )
     return _membership(state, seen, policy, was_emptied=was_emptied)
+
+
+def _more_than_half_left(before: frozenset[Address], now: frozenset[Address]) -> bool:
+    return 2 * len(before & now) < len(before)
 
 
 def _departures(state: State, seen: Observation, policy: Policy, members: frozenset[Address]) -> State:
@@ -85,7 +96,7 @@ def _departures(state: State, seen: Observation, policy: Policy, members: frozen
     A removal is a question, and coming back is the answer: while nobody objects, more may be removed each time.
     """
     recent = {address: at for address, at in state.left.items() if seen.now - at <= policy.objection_memory}
-    leaving = state.members - members - {state.own}
+    leaving = state.shown - members - {state.own}
     back = recent.keys() & members
     objectors = frozenset(back & failing(state))
     left = {**recent, **dict.fromkeys(leaving, seen.now)}
@@ -116,10 +127,38 @@ def _is_disturbed(state: State, seen: Observation, policy: Policy) -> bool:
     return any(state.health[address].failing_for(seen.now) < limit for address in suspects(state, policy))
 
 
-def _still_gone(state: State, seen: Observation, policy: Policy, members: frozenset[Address]) -> dict[Address, float]:
+def _sizes(
+    state: State, seen: Observation, policy: Policy, members: frozenset[Address]
+) -> tuple[tuple[float, int], ...]:
+    recent = tuple(size for size in state.sizes if seen.now - size[0] <= policy.memory)
+    return (*recent, (seen.now, len(members)))
+
+
+def _joined(state: State, seen: Observation, members: frozenset[Address], *, unbroken: bool) -> dict[Address, float]:
+    """Since when each member is in: a gap between two readings may have hidden that it was out, and came back."""
+    return {address: state.joined.get(address, seen.now) if unbroken else seen.now for address in members}
+
+
+def _still_gone(
+    state: State, seen: Observation, members: frozenset[Address], *, unbroken: bool
+) -> dict[Address, float]:
     """Who is gone, and since when: a gap between two readings may have hidden that it came back."""
-    unbroken = bool(state.sizes) and seen.now - state.sizes[-1][0] <= policy.least_stay
     return {address: at if unbroken else seen.now for address, at in state.removed.items() if address not in members}
+
+
+def _hint(state: State, seen: Observation, policy: Policy) -> State:
+    """A hint says whom to probe, and may raise the floor. Who is in, or out, and since when, is not its to say."""
+    if seen.silent:
+        return replace(state, hints=state.hints.after_silence(seen.now, policy.interval, seen.jitter))
+    if seen.hint is None:
+        return state
+    members = seen.hint.addresses
+    return replace(
+        state,
+        record_set=seen.hint if state.hints.believed(seen.now) else state.record_set,
+        sizes=_sizes(state, seen, policy, members),
+        hints=state.hints.after_hint(members, state.members, seen.now, policy.interval, seen.jitter),
+    )
 
 
 def _membership(state: State, seen: Observation, policy: Policy, *, was_emptied: bool) -> State:
@@ -149,6 +188,12 @@ def _objects(state: State, policy: Policy) -> bool:
     some_answer = any(state.health[address].passed for address in others if address in state.health)
     some_fail = bool(suspects(state, policy))
     return some_fail and (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
+
+
+def _lease(state: State, seen: Observation) -> State:
+    if seen.block_record is None:
+        return state
+    return replace(state, lease=watched(state.lease, seen.block_record, seen.now))
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:
@@ -204,10 +249,20 @@ def _after(health: Health, result: ProbeResult, at: float, local: bool) -> Healt
 
 
 def _provider(state: State, seen: Observation, policy: Policy) -> State:
-    if seen.trouble is None:
+    state = _writing(state, seen, policy)
+    if seen.trouble is None or seen.trouble.writing:
         return state
     pause = _pause(seen.trouble, state.troubles, policy) * (0.75 + seen.jitter / 2)
     return replace(state, troubles=state.troubles + 1, next_read=seen.now + pause)
+
+
+def _writing(state: State, seen: Observation, policy: Policy) -> State:
+    """When to write again. A reading that succeeds says nothing about that: some providers throttle writes alone."""
+    if seen.trouble is not None and seen.trouble.writing:
+        pause = _pause(seen.trouble, state.write_troubles, policy) * (0.75 + seen.jitter / 2)
+        state = replace(state, write_troubles=state.write_troubles + 1, next_write=seen.now + pause)
+    # Who leaves has not the time to wait for long, and asks no more soon.
+    return replace(state, next_write=min(state.next_write, seen.now + LEAVING_PAUSE)) if seen.stopping else state
 
 
 def _pause(trouble: Trouble, troubles: int, policy: Policy) -> float:

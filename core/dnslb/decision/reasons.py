@@ -19,6 +19,7 @@ class Why(enum.Enum):
     JOIN = "passed {passed:self-check} in a row"
     NOT_READY = "is not registered: it fails its self-check: {detail}"
     BACK_OFF = "was removed by others; comes back in {seconds:.0f} s"
+    BLOCKED = "is not registered: {holder} blocks it, for {seconds:.0f} s unless renewed"
     SELF_DOWN = "failed {failures:self-check} over {seconds:.1f} s: {detail}"
     SELF_DOWN_STAYS = "fails its self-check ({detail}), and of {others:other member} {healthy} can be reached: it stays"
     MOVED = "is no longer the address of this host, which is {own} now"

@@ -27,9 +27,10 @@ class KeeperAgent:
             self._probe,
             self._filter if policy.regional else None,
             self._destroy if policy.destroys else None,
+            cluster.provider.shown if policy.hints else None,
         )
         chance = random.Random(cluster.chance.random())
-        around = Surroundings(clock.now, clock.sleep, chance, self._say)
+        around = Surroundings(clock.now, clock.now, clock.sleep, chance, self._say)
         self.keeper = Keeper(Service(NAME, PORT), RecordType.A, policy, parts, _Own(node.address), around)
 
     async def live(self) -> None:

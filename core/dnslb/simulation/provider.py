@@ -25,6 +25,7 @@ class ProviderModel:
         reply_loss: the part of the commits whose reply is lost after they were applied.
         staleness: how old at most what a read answers is; 0 for linearizable reads.
         busy: for how long after a change the next one is refused (`PriorRequestNotComplete`).
+        propagation: how long a change takes until the zone's name servers show it.
     """
 
     read_time: float = 0.1
@@ -34,6 +35,7 @@ class ProviderModel:
     reply_loss: float = 0.0
     staleness: float = 0.0
     busy: float = 0.0
+    propagation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Provider:
         await self._clock.sleep(self.model.read_time / 2)
         return Snapshot(answer, version=answer)
 
+    async def shown(self, type_: RecordType) -> RecordSet:
+        """What a name server of the zone says, whom nobody counts: the record set as it was a while ago."""
+        await self._clock.sleep(self.model.read_time)
+        return self._as_of(self._clock.now() - self.model.propagation, NAME, type_)
+
     async def write(self, record_set: RecordSet, by: Address, *, expected: Snapshot | None) -> None:
         """Replaces a record set, by compare-and-swap where something is expected."""
         await self._arrive(self.model.write_time)
@@ -141,10 +148,13 @@ class Provider:
 
     def _as_read(self, name: str, type_: RecordType) -> RecordSet:
         if self.model.staleness and type_ is not RecordType.TXT:
-            seen_at = self._clock.now() - self._chance.uniform(0, self.model.staleness)
-            for changed_at, before in self._past[-50:]:
-                if changed_at > seen_at:
-                    return before
+            return self._as_of(self._clock.now() - self._chance.uniform(0, self.model.staleness), name, type_)
+        return self.held(name, type_)
+
+    def _as_of(self, seen_at: float, name: str, type_: RecordType) -> RecordSet:
+        for changed_at, before in self._past[-50:]:
+            if changed_at > seen_at:
+                return before
         return self.held(name, type_)
 
 

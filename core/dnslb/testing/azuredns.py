@@ -42,8 +42,9 @@ _PROVIDER = ["providers", "microsoft.network", "dnszones"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that came, as far as tests ask about it; `action` is what it needs permission for."""
+    """A request that came, as far as tests ask about it: when (`time.monotonic`), and what it needs permission for."""
 
+    at: float
     method: str
     path: str
     if_match: str | None
@@ -60,9 +61,10 @@ class Quota:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Failure:
     error: AzureError
+    times: float
     writes: bool | None
     applied: bool
 
@@ -160,17 +162,22 @@ class AzureDns:
         message: str = "told to fail",
         *,
         headers: Mapping[str, str] | None = None,
-        times: int = 1,
+        times: float = 1,
         writes: bool | None = None,
         applied: bool = False,
     ) -> None:
         """The next `times` requests fail so, in place of being done or else (`applied`) after it.
 
-        `writes` keeps it to PUT and DELETE (True) or to GET (False).
+        `writes` keeps it to PUT and DELETE (True) or to GET (False). `math.inf` times is until `heal`.
         """
-        failure = _Failure(AzureError(status, code, message, dict(headers or {})), writes, applied)
+        failure = _Failure(AzureError(status, code, message, dict(headers or {})), times, writes, applied)
         with self._lock:
-            self._failures.extend([failure] * times)
+            self._failures.append(failure)
+
+    def heal(self) -> None:
+        """Forgets what `fail` has asked for."""
+        with self._lock:
+            self._failures.clear()
 
     # -- requests -------------------------------------------------------------------------------------------
 
@@ -192,13 +199,18 @@ class AzureDns:
             except AzureError as error:
                 status, extra, resource = error.status, error.headers, error.body
             conditions = headers.get("If-Match"), headers.get("If-None-Match")
-            self.requests.append(Request(method, target.partition("?")[0], *conditions, action, status))
+            path_alone = target.partition("?")[0]
+            self.requests.append(Request(time.monotonic(), method, path_alone, *conditions, action, status))
             return status, extra, resource
 
     def _failure(self, method: str) -> _Failure | None:
-        if self._failures and self._failures[0].writes in (None, method != "GET"):
-            return self._failures.popleft()
-        return None
+        if not self._failures or self._failures[0].writes not in (None, method != "GET"):
+            return None
+        failure = self._failures[0]
+        failure.times -= 1
+        if failure.times <= 0:
+            self._failures.popleft()
+        return failure
 
     def _admit(self, method: str, action: str, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> None:
         if headers.get("Authorization") != f"Bearer {self.token}":

@@ -55,7 +55,7 @@ class Call:
 class _Failure:
     refusal: Refusal
     method: str | None
-    times: int
+    times: float
     headers: Mapping[str, str]
     applied: bool
 
@@ -158,13 +158,13 @@ class CloudDns:
         message: str = "made to fail",
         *,
         method: str | None = None,
-        times: int = 1,
+        times: float = 1,
         headers: Mapping[str, str] | None = None,
         applied: bool = False,
     ) -> None:
         """Answers the next `times` requests, of one method where it is given, with that error.
 
-        It is in place of what was asked for, or else (`applied`) after it was done.
+        It is in place of what was asked for, or else (`applied`) after it was done. `math.inf` times is until `heal`.
         """
         with self._lock:
             self._failures.append(_Failure(Refusal(status, reason, message), method, times, headers or {}, applied))

@@ -11,11 +11,8 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -26,6 +23,7 @@ import pytest
 from botocore.session import Session
 
 from dnslb import Address, AddressSource, Destroyer, RegionFilter, Service
+from dnslb.testing.ministack import MiniStack
 from dnslb_aws.descriptions import shared_loader
 from dnslb_ec2 import dnslb_address_sources, dnslb_destroyers, dnslb_region_filters
 from dnslb_ec2._options import Ec2AddressOptions, Ec2DestroyerOptions, Ec2RegionFilterOptions
@@ -85,38 +83,8 @@ def moto() -> Iterator[int]:
 def ministack() -> Iterator[int]:
     """The port of MiniStack, which ignores what it does not know of the filters of DescribeInstances."""
     need("ministack")
-    for _ in range(3):  # somebody else may be faster to take the port that was free
-        with socket.socket() as bound:
-            bound.bind(("127.0.0.1", 0))
-            port: int = bound.getsockname()[1]
-        environment = os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "ec2,sts"}
-        with (
-            tempfile.TemporaryFile() as log,
-            subprocess.Popen([sys.executable, "-m", "ministack"], env=environment, stdout=log, stderr=log) as process,
-        ):
-            try:
-                if _listens(port, process):
-                    yield port
-                    return
-            finally:
-                process.terminate()
-            log.seek(0)
-            said = log.read().decode(errors="replace")
-    raise RuntimeError(f"MiniStack does not start:\n{said}")
-
-
-def _listens(port: int, process: subprocess.Popen) -> bool:
-    """Waits until MiniStack, and not somebody else, answers on the port; False where it ended, or takes too long."""
-    deadline = time.monotonic() + 60
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while process.poll() is None and time.monotonic() < deadline:
-        with (
-            contextlib.suppress(OSError),
-            direct.open(f"http://127.0.0.1:{port}/_ministack/health", timeout=1) as reply,
-        ):
-            return reply.status == 200 and process.poll() is None
-        time.sleep(0.05)
-    return False
+    with MiniStack("ec2", "sts") as running:
+        yield running.address[1]
 
 
 @dataclass

@@ -6,8 +6,8 @@ import os
 from ipaddress import ip_address
 from typing import Any
 
-import boto3
 import pytest
+from botocore.session import Session
 
 from dnslb import Rejected, Service
 from dnslb.testing.region_filters import STRANGERS
@@ -25,7 +25,7 @@ def environment() -> None:
 
 
 def running() -> list[dict[str, Any]]:
-    client: Any = boto3.Session(region_name=REGION).client("ec2")
+    client: Any = Session().create_client("ec2", region_name=REGION)
     asked = {"Filters": [{"Name": "instance-state-name", "Values": ["running"]}]}
     pages = client.get_paginator("describe_instances").paginate(**asked)
     return [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]

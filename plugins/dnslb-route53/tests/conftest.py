@@ -5,35 +5,25 @@ from __future__ import annotations
 import collections
 import contextlib
 import html
-import http.client
-import http.server
-import importlib.util
 import itertools
 import os
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Self
 
 import pytest
 from botocore.session import Session
 
 from dnslb import Change, Receipt, RecordManager, RecordType, Service, Snapshot
+from dnslb.testing import Endpoint
+from dnslb.testing.httpproxy import Answer, HttpProxy
+from dnslb.testing.ministack import MiniStack
 from dnslb_route53 import dnslb_record_managers
 from dnslb_route53._options import Route53Options
 
 (REGISTRATION,) = dnslb_record_managers()
 
 ZONE = "ex.test"
-
-START_LIMIT = 60.0
-"""Seconds that the double may take until it answers, on a busy machine."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -47,42 +37,32 @@ ENVIRONMENT = {
 _callers = itertools.count()
 
 
-class MiniStack:
-    """An emulator of AWS in a process of its own, with nothing but Route 53, STS and IAM.
+class Route53Double(MiniStack):
+    """MiniStack with nothing but Route 53, STS and IAM.
 
     Attributes:
-        address: where it listens.
         client: a client of its Route 53, for what other people do to a zone.
     """
 
+    client: Any
+
+    def __init__(self) -> None:
+        super().__init__("route53", "sts", "iam")
+
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as opened:
-            self._log = opened.enter_context(tempfile.TemporaryFile())
-            self.address = self._free_address()
-            host, port = self.address
-            environment = os.environ | {"BIND_HOST": host, "GATEWAY_PORT": str(port), "SERVICES": "route53,sts,iam"}
-            command = [sys.executable, "-m", "ministack"]
-            process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
-            opened.callback(process.wait)
-            opened.callback(process.terminate)
-            self._wait_for(process)
-            self.client: Any = Session().create_client(
-                "route53",
-                endpoint_url=self.url,
-                region_name="us-east-1",
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-            )
-            opened.callback(self.client.close)
-            self._opened = opened.pop_all()
+        super().__enter__()
+        self.client = Session().create_client(
+            "route53",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
-
-    @property
-    def url(self) -> str:
-        return "http://{}:{}".format(*self.address)
+    def __exit__(self, *error: Any) -> None:
+        self.client.close()
+        super().__exit__(*error)
 
     def create_zone(self, name: str, *, private: bool = False) -> str:
         """A new hosted zone; its id."""
@@ -102,78 +82,17 @@ class MiniStack:
         listed = self.client.list_resource_record_sets(HostedZoneId=zone, StartRecordName=name)["ResourceRecordSets"]
         return [each for each in listed if each["Name"] == f"{name}."]
 
-    @staticmethod
-    def _free_address() -> tuple[str, int]:
-        with socket.socket() as bound:
-            bound.bind(("127.0.0.1", 0))
-            host, port = bound.getsockname()
-        return host, port
 
-    def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_LIMIT
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        while process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError), direct.open(f"{self.url}/_ministack/health", timeout=1):
-                return
-            time.sleep(0.05)
-        self._log.seek(0)
-        raise RuntimeError(f"MiniStack does not answer on {self.url}:\n{self._log.read().decode(errors='replace')}")
-
-
-class Faults:
-    """An HTTP server before the double, which passes requests on or answers in its place.
+class Faults(HttpProxy):
+    """Before the double.
 
     Attributes:
-        url: where it listens.
         answers: what it answers next, in order; None passes one request on, as it does where none are left.
-        seen: method and path of every request, with the headers and the seconds of the monotonic clock.
     """
 
-    def __init__(self, target: tuple[str, int]) -> None:
-        faults = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                faults.seen.append(Seen(self.command, self.path, dict(self.headers), body, time.monotonic()))
-                answer = (faults.answers.popleft() if faults.answers else None) or self._ask(body)
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
-                self.end_headers()
-                self.wfile.write(answer.body)
-
-            do_POST = do_GET  # noqa: N815 - as the base class wants it
-
-            def _ask(self, body: bytes) -> Answer:
-                with contextlib.closing(http.client.HTTPConnection(*target, timeout=30)) as connection:
-                    connection.request(self.command, self.path, body, dict(self.headers))
-                    found = connection.getresponse()
-                    return Answer(found.status, found.read(), {"Content-Type": "text/xml"})
-
-            def log_message(self, *_: object) -> None:
-                pass
-
+    def __init__(self, target: Endpoint) -> None:
         self.answers: collections.deque[Answer | None] = collections.deque()
-        self.seen: list[Seen] = []
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return "http://{}:{}".format(*self._server.server_address[:2])
+        super().__init__(target, lambda _: self.answers.popleft() if self.answers else None)
 
     def refuse(self, code: str, message: str = "", status: int = 400, **headers: str) -> None:
         """Answers the next request with an error as AWS writes it."""
@@ -189,35 +108,18 @@ class Faults:
         self.answers.append(Answer(status, body, {}))
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Seen:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-    at: float
-
-
 @pytest.fixture(scope="session")
-def ministack() -> Iterator[MiniStack]:
-    if importlib.util.find_spec("ministack") is None:
-        reason = "ministack is not installed; run: pip install ministack"
+def ministack() -> Iterator[Route53Double]:
+    if reason := MiniStack.missing():
         if os.environ.get("DNSLB_REQUIRE_SERVERS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with MiniStack() as running:
+    with Route53Double() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def zone_id(ministack: MiniStack) -> str:
+def zone_id(ministack: Route53Double) -> str:
     """The id of the zone `ex.test`, which the tests share."""
     return ministack.create_zone(ZONE)
 
@@ -235,7 +137,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
 
 @pytest.fixture
-def connect(ministack: MiniStack, zone_id: str) -> Iterator[Callable[..., RecordManager]]:
+def connect(ministack: Route53Double, zone_id: str) -> Iterator[Callable[..., RecordManager]]:
     """`connect(fqdn, **options)`: a manager on the double, closed after the test."""
     with contextlib.ExitStack() as opened:
 
@@ -249,7 +151,7 @@ def connect(ministack: MiniStack, zone_id: str) -> Iterator[Callable[..., Record
 
 
 @pytest.fixture
-def faults(ministack: MiniStack) -> Iterator[Faults]:
+def faults(ministack: Route53Double) -> Iterator[Faults]:
     with Faults(ministack.address) as running:
         yield running
 

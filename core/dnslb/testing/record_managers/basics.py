@@ -129,6 +129,8 @@ class BasicChecks(RecordManagerChecks):
         assert declared.max_values is None or declared.max_values >= 1, "no set could hold a host"
         assert 0 <= declared.min_ttl <= MAX_TTL, "min_ttl is not a TTL (RFC 2181, section 8)"
         assert declared.min_interval > 0, "min_interval is not a duration"
+        assert declared.request_rate is None or declared.request_rate > 0, "request_rate lets nobody ask anything"
+        assert declared.propagation >= 0, "propagation is not a duration"
 
     def test_a_manager_can_be_closed(self, manager: RecordManager, store: Store, name: str) -> None:
         """Used or not, and without an error; what it wrote stays."""

@@ -23,5 +23,11 @@ def dnslb_record_managers() -> Iterator[RecordManagerType]:
         summary="Azure DNS, public zones",
         options=AzureOptions,
         factory=_make,
-        capabilities=Capabilities(max_values=MAX_VALUES, atomic_names=False, min_ttl=MIN_TTL, min_interval=5.0),
+        capabilities=Capabilities(
+            max_values=MAX_VALUES,
+            atomic_names=False,
+            min_ttl=MIN_TTL,
+            min_interval=5.0,
+            request_rate=33.0,  # a zone takes 2,000 reads a minute; writes, of which it takes fewer, are rare
+        ),
     )

@@ -24,5 +24,7 @@ def dnslb_record_managers() -> Iterator[RecordManagerType]:
         options=Route53Options,
         factory=_make,
         # Five requests a second is all that an account has by default, for all of its agents.
-        capabilities=Capabilities(max_values=MAX_VALUES, atomic_names=True, min_ttl=0, min_interval=5.0),
+        capabilities=Capabilities(
+            max_values=MAX_VALUES, atomic_names=True, min_ttl=0, min_interval=5.0, request_rate=5.0, propagation=60.0
+        ),
     )

@@ -169,7 +169,8 @@ class Account:
         """As `RecordManager.read`."""
         with self._telling():
             snapshot = await self._provider.read(name, type_)
-        self._provider.on_read(self._own, snapshot.record_set)
+        if type_ is not RecordType.TXT:
+            self._provider.on_read(self._own, snapshot.record_set)
         return snapshot
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:

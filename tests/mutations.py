@@ -35,7 +35,9 @@ class Mutation:
     def apply(self, core: Path) -> None:
         path = core / "dnslb" / "decision" / f"{self.module}.py"
         text = path.read_text(encoding="utf-8")
-        assert text.count(self.old) == 1, f"{self.name}: {self.old!r} stands {text.count(self.old)} times in {path.name}"
+        assert text.count(self.old) == 1, (
+            f"{self.name}: {self.old!r} stands {text.count(self.old)} times in {path.name}"
+        )
         path.write_text(text.replace(self.old, self.new), encoding="utf-8")
 
 
@@ -50,27 +52,81 @@ MUTATIONS = (
     Mutation("no blip", "model", "        return 5.0\n", "        return 0.0\n"),
     Mutation("fall ignored", "model", "return self.failures >= policy.fall and", "return self.failures >= 1 and"),
     Mutation("rise ignored", "deciding", "health.passed >= policy.rise:", "health.passed >= 1:"),
-    Mutation("own check ignored", "deciding", "state.own in state.members and state.own_health.passed > 0", "state.own in state.members"),
-    Mutation("membership ignored", "deciding", "state.own in state.members and state.own_health.passed > 0", "state.own_health.passed > 0"),
+    Mutation(
+        "own check ignored",
+        "deciding",
+        "state.own in state.members and state.own_health.passed > 0",
+        "state.own in state.members",
+    ),
+    Mutation(
+        "membership ignored",
+        "deciding",
+        "state.own in state.members and state.own_health.passed > 0",
+        "state.own_health.passed > 0",
+    ),
     Mutation("no back-off", "observing", "return replace(state, not_before=seen.now + pause)", "return state"),
-    Mutation("back-off does not grow", "observing", "policy.interval * min(2**state.evictions, 2**MOST_EVICTIONS)", "2 * policy.interval"),
-    Mutation("old probes are proof", "deciding", "    oldest = seen.now - policy.evidence_age\n", "    oldest = -NEVER\n"),
+    Mutation(
+        "back-off does not grow",
+        "observing",
+        "policy.interval * min(2**state.evictions, 2**MOST_EVICTIONS)",
+        "2 * policy.interval",
+    ),
+    Mutation(
+        "old probes are proof", "deciding", "    oldest = seen.now - policy.evidence_age\n", "    oldest = -NEVER\n"
+    ),
     Mutation("alone and judging", "deciding", "    elif alone:\n", "    elif False:\n"),
-    Mutation("no slow lane", "deciding", "    if overdue and _may_remove_slowly(", "    if False and _may_remove_slowly("),
-    Mutation("slow lane at once", "deciding", "return _health(state, address).failing_for(seen.now) > policy.max_failures * policy.interval", "return True"),
-    Mutation("slow lane without pauses", "deciding", "return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)", "return True"),
+    Mutation(
+        "no slow lane", "deciding", "    if overdue and _may_remove_slowly(", "    if False and _may_remove_slowly("
+    ),
+    Mutation(
+        "slow lane at once",
+        "deciding",
+        "return _health(state, address).failing_for(seen.now) > policy.max_failures * policy.interval",
+        "return True",
+    ),
+    Mutation(
+        "slow lane without pauses",
+        "deciding",
+        "return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)",
+        "return True",
+    ),
     Mutation("slow lane though refuted", "deciding", "    if alone and state.refuted:\n", "    if False:\n"),
     Mutation("regions ignored", "deciding", "if policy.regional and not health.local:", "if False:"),
     Mutation("destroyed at once", "model", "return max(1.2 * self.longest_absence, 2.0 * self.ttl)", "return 0.0"),
-    Mutation("gaps between readings ignored", "observing", "unbroken = bool(state.sizes) and seen.now - state.sizes[-1][0] <= policy.least_stay", "unbroken = False"),
-    Mutation("coming back is no veto", "observing", "for address, at in state.removed.items() if address not in members}", "for address, at in state.removed.items()}"),
-    Mutation("withdrawn whatever the others do", "deciding", "if healthy and 2 * healthy >= others and len(state.members) > _floor(state):", "if True:"),
-    Mutation("never withdrawn", "deciding", "if healthy and 2 * healthy >= others and len(state.members) > _floor(state):", "if False:"),
+    Mutation(
+        "gaps between readings ignored",
+        "observing",
+        "unbroken = bool(state.sizes) and seen.now - state.sizes[-1][0] <= policy.least_stay",
+        "unbroken = False",
+    ),
+    Mutation(
+        "coming back is no veto",
+        "observing",
+        "for address, at in state.removed.items() if address not in members}",
+        "for address, at in state.removed.items()}",
+    ),
+    Mutation(
+        "withdrawn whatever the others do",
+        "deciding",
+        "if healthy and 2 * healthy >= others and len(state.members) > _floor(state):",
+        "if True:",
+    ),
+    Mutation(
+        "never withdrawn",
+        "deciding",
+        "if healthy and 2 * healthy >= others and len(state.members) > _floor(state):",
+        "if False:",
+    ),
     Mutation("the last one leaves", "deciding", "    if not hopeful:\n", "    if False:\n"),
     Mutation("nobody leaves", "deciding", "    if not hopeful:\n", "    if True:\n"),
     Mutation("a wiped set taken for a removal", "observing", "    if was_emptied:", "    if False:"),
     Mutation("outages not backed off", "observing", "return min(doubled, 4 * policy.interval)", "return 1.0"),
-    Mutation("throttling not backed off", "observing", "return max(min(5 * doubled, 240.0), 1.34 * (trouble.retry_after or 0.0))", "return 1.0"),
+    Mutation(
+        "throttling not backed off",
+        "observing",
+        "return max(min(5 * doubled, 240.0), 1.34 * (trouble.retry_after or 0.0))",
+        "return 1.0",
+    ),
     Mutation("successor not watched", "targets", "picked = {*others[:1], *failing(state)", "picked = {*failing(state)"),
     Mutation("only the successor watched", "targets", "    if others and state.rounds % 2:\n", "    if False:\n"),
     Mutation("no re-checks", "deciding", "if 0 < health.failures < policy.fall - 1 or", "if"),

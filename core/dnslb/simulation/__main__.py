@@ -3,99 +3,74 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-from dnslb.simulation.histories import History, random_history, run, shrink
+from dnslb.simulation.histories import Cut, random_history
+from dnslb.simulation.running import run
+from dnslb.simulation.sweeping import COMMAND, Total, sweep
 
-COMMAND = "python -m dnslb.simulation"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one seed came to, small enough to be sent between processes; `found` is the report of a violation."""
-
-    seconds: float
-    actions: int
-    cpu: float
-    found: str = ""
+_SHOWN_EVERY = 10.0
+"""Seconds between two lines that tell how far it is."""
 
 
 def main() -> int:
     """The exit code: 1 where an invariant was violated."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Random faults against the real agent, in virtual time.")
-    parser.add_argument("--seeds", type=int, help="how many histories to run")
-    parser.add_argument("--first", type=int, default=1, help="the first seed of them (default: 1)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a processor)")
-    parser.add_argument("--seed", type=int, help="run this history alone and print what happens")
-    parser.add_argument(
-        "--keep", type=_places, help="with these of its faults only, such as 0,3; an empty word for none"
-    )
-    options = parser.parse_args()
+    options = parser().parse_args()
     if options.seed is not None:
-        return replay(random_history(options.seed), options.keep)
-    return sweep(options.first, options.seeds or 1000, options.workers)
+        return _replay(options.seed, Cut(options.keep, options.size, options.length))
+    count = options.seeds if options.seeds or options.hours else 1000
+    return _sweep(options.first, options.workers, count, options.hours)
 
 
-def replay(history: History, keep: tuple[int, ...] | None) -> int:
-    """Prints one history with all that was written and said in it."""
-    history = history if keep is None else history.keeping(keep)
-    outcome = run(history)
-    print(history, *outcome.trace, sep="\n")
-    print(f"digest {outcome.digest}; {outcome.actions} actions checked over {outcome.seconds:.0f} s")
-    print(f"violated: {outcome.violated}" if outcome.violated else "no invariant was violated")
-    return 1 if outcome.violated else 0
-
-
-def sweep(first: int, count: int, workers: int) -> int:
-    """Runs many histories, shows how far it is, and reports each violation."""
-    began, done, found = time.monotonic(), 0, 0
-    seconds = cpu = 0.0
-    actions = 0
-    with multiprocessing.Pool(workers) as pool:
-        for result in pool.imap_unordered(_run_seed, range(first, first + count), chunksize=8):
-            done += 1
-            seconds, cpu, actions = seconds + result.seconds, cpu + result.cpu, actions + result.actions
-            if result.found:
-                found += 1
-                print(f"\n{result.found}", flush=True)
-            if done % 50 == 0 or done == count:
-                _show(f"{done} of {count} histories, {found} with a violation, {seconds / 3600:.0f} cluster-hours")
-    rate = seconds / 3600 / max(cpu, 1e-9)
-    print(
-        f"\n{count} histories from seed {first}: {found} with a violation; {actions} actions checked in"
-        f" {seconds / 3600:.0f} cluster-hours, {rate:.1f} of them a second of CPU; {time.monotonic() - began:.0f} s"
-    )
-    return 1 if found else 0
-
-
-def _run_seed(seed: int) -> Result:
-    began = time.process_time()
-    history = random_history(seed)
-    outcome = run(history)
-    cpu = time.process_time() - began
-    found = "".join(_report(history, outcome.violated.invariant)) if outcome.violated else ""
-    return Result(outcome.seconds, outcome.actions, cpu, found)
-
-
-def _report(history: History, invariant: str) -> Iterator[str]:
-    keep = shrink(history, invariant)
-    smallest = history.keeping(keep)
-    yield f"{run(smallest).violated}\n{smallest}\n"
-    yield f"replay with: {COMMAND} --seed {history.seed} --keep '{','.join(map(str, keep))}'"
-
-
-def _show(line: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{line}", end="", file=sys.stderr, flush=True)
+def parser() -> argparse.ArgumentParser:
+    """What it takes on the command line."""
+    made = argparse.ArgumentParser(prog=COMMAND, description="Random faults against the real agent, in virtual time.")
+    made.add_argument("--seeds", type=int, help="how many histories to run (default: 1000)")
+    made.add_argument("--hours", type=float, help="run histories until they lasted so many virtual hours together")
+    made.add_argument("--first", type=int, default=1, help="the first seed (default: 1)")
+    made.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a processor)")
+    made.add_argument("--seed", type=int, help="run this history alone and print what happens")
+    made.add_argument("--keep", type=_places, help="of --seed: only these of its faults, such as 0,3; '' for none")
+    made.add_argument("--size", type=int, help="of --seed: only so many of its nodes")
+    made.add_argument("--length", type=float, help="of --seed: all faults are over after so many seconds")
+    return made
 
 
 def _places(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.split(",") if word)
+
+
+def _replay(seed: int, cut: Cut) -> int:
+    """Prints one history with all that was written and said in it."""
+    history = random_history(seed).cut(cut)
+    outcome = run(history)
+    print(history, *outcome.trace, *outcome.counts.lines, sep="\n")
+    print(f"digest {outcome.digest}; {outcome.seconds:.0f} s")
+    print(f"violated: {outcome.violated}" if outcome.violated else "no invariant was violated")
+    return 1 if outcome.violated else 0
+
+
+def _sweep(first: int, workers: int, count: int | None, hours: float | None) -> int:
+    """Runs many histories, tells how far it is, and reports each violation at once."""
+    began = shown = time.monotonic()
+    total = Total()
+    for part in sweep(first, workers, count, hours):
+        total.add(part)
+        for report in part.reports:
+            print(report, end="\n\n", flush=True)
+        if time.monotonic() - shown >= _SHOWN_EVERY:
+            shown = time.monotonic()
+            print(_progress(total, count, hours, shown - began), file=sys.stderr, flush=True)
+    print(f"{total}\nseeds {first} to {first + total.histories - 1}, in {time.monotonic() - began:.0f} s")
+    return 1 if total.reports else 0
+
+
+def _progress(total: Total, count: int | None, hours: float | None, seconds: float) -> str:
+    done = max(total.histories / count if count else 0.0, total.hours / hours if hours else 0.0)
+    found = f"{total.histories} histories, {total.hours:.0f} cluster-hours, {len(total.reports)} with a violation"
+    return f"{done:4.0%}  {found}; {seconds * (1 - done) / max(done, 1e-9):.0f} s left"
 
 
 if __name__ == "__main__":

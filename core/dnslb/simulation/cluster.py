@@ -88,6 +88,7 @@ class Cluster:
         """Whether the destroyer does what it is asked to."""
         self.on_destroy: Callable[[Address, Address], None] = lambda _by, _address: None
         self.on_probe: Callable[[Address, float, Mapping[Target, ProbeResult]], None] = lambda _by, _at, _results: None
+        self.on_event: Callable[[Event], None] = lambda _: None
         self._make_agent = make_agent
 
     @property

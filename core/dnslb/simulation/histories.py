@@ -1,26 +1,19 @@
-"""Random histories: a cluster, what goes wrong in it, and how it ends; made from a seed, run, and shrunk.
+"""Random histories: a cluster, what goes wrong in it, and how it ends, made from a seed.
 
 A history has three parts. In the first one faults come and go, several at a time. Then all of them are over, and the
 cluster has time to settle. The last part is the `ending`: one more thing goes wrong, alone, and what is due has to
-be done by a deadline. Safety is checked all the time (`invariants`), and liveness in the last two parts.
+be done by a deadline. Safety is checked all the time (`invariants`), and liveness in the last two parts (`running`).
 """
 
 from __future__ import annotations
 
 import enum
-import hashlib
 import random
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dnslb.decision import Policy
-from dnslb.records import Address
-from dnslb.simulation.agents import KeeperAgent
-from dnslb.simulation.cluster import Agent, Cluster, Node, address_of
-from dnslb.simulation.faults import Fault, Faults, Kind
-from dnslb.simulation.invariants import LONGEST_THROTTLE, Violated, Watch
+from dnslb.simulation.faults import Fault, Kind
 from dnslb.simulation.provider import ProviderModel
-from dnslb.simulation.reference import ReferenceAgent
 
 USUAL_MAX_FAILURES = 60
 
@@ -32,6 +25,28 @@ class Ending(enum.Enum):
     CRASH = "one crashes"
     HALF_DIES = "half of the nodes lose their power"
     OUTAGE = "one crashes during an outage of the provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What to leave of a history; None for all of it.
+
+    Attributes:
+        keep: the places of the faults in its list.
+        size: how many nodes, from the first one.
+        length: seconds until all faults are over.
+    """
+
+    keep: tuple[int, ...] | None = None
+    size: int | None = None
+    length: float | None = None
+
+    @property
+    def options(self) -> str:
+        """As options of `python -m dnslb.simulation`, each after a space."""
+        keep = "" if self.keep is None else f" --keep '{','.join(map(str, self.keep))}'"
+        size = "" if self.size is None else f" --size {self.size}"
+        return keep + size + ("" if self.length is None else f" --length {self.length:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +74,20 @@ class History:
     faults: tuple[Fault, ...]
     ending: Ending
 
-    def keeping(self, chosen: Sequence[int]) -> History:
-        """The same with some of the faults only, named by their places in the list."""
-        return replace(self, faults=tuple(self.faults[number] for number in chosen))
+    def cut(self, cut: Cut) -> History:
+        """The same, with what is left of it."""
+        size = self.size if cut.size is None else cut.size
+        length = self.length if cut.length is None else cut.length
+        kept = range(len(self.faults)) if cut.keep is None else cut.keep
+        faults = (_cut_fault(self.faults[place], size, length) for place in kept)
+        return replace(
+            self,
+            size=size,
+            length=length,
+            references=min(self.references, size - 1),
+            regions=min(self.regions, size),
+            faults=tuple(fault for fault in faults if fault is not None),
+        )
 
     def __str__(self) -> str:
         policy = self.policy
@@ -73,36 +99,23 @@ class History:
         return "\n".join([", ".join(what), *faults, f"  and after {self.length:.0f} s: {self.ending.value}"])
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a history.
-
-    Attributes:
-        violated: the first invariant that did not hold.
-        seconds: how much virtual time went by.
-        actions: how many writes and destructions were checked.
-        digest: of all that was written and said: one history gives one digest.
-        trace: the writes and events in order, as lines of text.
-    """
-
-    violated: Violated | None
-    seconds: float
-    actions: int
-    digest: str
-    trace: tuple[str, ...]
+def _cut_fault(fault: Fault, size: int, length: float) -> Fault | None:
+    """What a smaller and shorter history has of a fault; None where that is nothing."""
+    nodes = tuple(node for node in fault.nodes if node < size)
+    needed = 2 if fault.kind is Kind.CUT_LINKS else 1
+    if fault.at >= length or (fault.nodes and len(nodes) < needed):
+        return None
+    return replace(fault, nodes=nodes, lasting=min(fault.lasting, length - fault.at))
 
 
 # -- making one --------------------------------------------------------------------------------------------------
 
 
-def random_history(seed: int, size: int | None = None, interval: float | None = None) -> History:
-    """The history of a seed; with another size or interval where one is given."""
+def random_history(seed: int) -> History:
+    """The history of a seed."""
     chance = random.Random(seed)
-    drawn_size, drawn_interval = (
-        chance.choice((2, 3, 3, 4, 5, 5, 6, 7, 9, 12)),
-        chance.choice((5.0, 5.0, 5.0, 15.0, 15.0, 60.0)),
-    )
-    size, interval = size or drawn_size, interval or drawn_interval
+    size = chance.choice((2, 3, 3, 4, 5, 5, 6, 7, 9, 12))
+    interval = chance.choice((5.0, 5.0, 5.0, 15.0, 15.0, 60.0))
     regions = chance.choice((1, 1, 1, 2)) if size >= 4 else 1
     references = chance.choice((0, 0, 0, 0, 0, 0, 1, size // 2))
     policy = Policy(
@@ -171,142 +184,3 @@ def _random_amount(chance: random.Random, kind: Kind, interval: float) -> float:
         case Kind.BUSY:
             return chance.choice((1.0, 5.0, 20.0))
     return 0.0
-
-
-# -- running one -------------------------------------------------------------------------------------------------
-
-
-def run(history: History) -> Outcome:
-    """Lets a history happen, up to its end or the first violation of an invariant."""
-    cluster = Cluster(history.size, history.policy, _maker(history), history.seed, history.provider)
-    for number, node in enumerate(cluster.nodes.values()):
-        node.region = f"region-{number % history.regions}"
-    watch = Watch(cluster)
-    violated = None
-    try:
-        _live(cluster, history)
-    except Violated as error:
-        violated = error
-    trace = _trace(cluster)
-    digest = hashlib.sha256("\n".join(trace).encode()).hexdigest()
-    return Outcome(violated, cluster.now, watch.checked, digest, trace)
-
-
-def _maker(history: History) -> Callable[[Cluster, Node], Agent]:
-    references = frozenset(map(address_of, range(history.size - history.references, history.size)))
-    return lambda cluster, node: (ReferenceAgent if node.address in references else KeeperAgent)(cluster, node)
-
-
-def _live(cluster: Cluster, history: History) -> None:
-    late = {address for fault in history.faults if fault.kind is Kind.ABSENT for address in fault.addresses}
-    present = [address for address in cluster.nodes if address not in late]
-    Faults(cluster, history.faults)
-    if history.registered and present:
-        cluster.register_all(present)
-    cluster.start(present, within=history.policy.interval)
-    cluster.run_until(history.length)
-    _settle(cluster, history)
-    _end(cluster, history)
-
-
-def _settle(cluster: Cluster, history: History) -> None:
-    """L2 and L6: in the end everybody is back, and then nothing is written any more."""
-    policy = history.policy
-    throttled = history.provider.rate or any(fault.kind in {Kind.THROTTLING, Kind.BUSY} for fault in history.faults)
-    longest_pause = max(5 * policy.interval, LONGEST_THROTTLE if throttled else 0.0)
-    cluster.run_until(cluster.now + policy.longest_absence + longest_pause + 3 * policy.interval + 10.0)
-    missing = _healthy(cluster) - cluster.members
-    _expect(cluster, "L2", not missing, f"still out after all faults are over: {_names(missing)}")
-    quiet_since = cluster.now
-    cluster.run_until(cluster.now + 10 * policy.interval)
-    late = [each for each in cluster.provider.history if each.at > quiet_since]
-    _expect(cluster, "L6", not late, f"{len(late)} writes at rest, the first one by {late[0].by if late else None}")
-
-
-def _end(cluster: Cluster, history: History) -> None:
-    """L1, L3 and L4: what is due is done in time."""
-    policy, chance = history.policy, random.Random(history.seed)
-    living = sorted(_healthy(cluster), key=int)
-    interval, settling = policy.interval, max(policy.probe_interval, 5.0) + 10.0
-    if history.regions > 1 or history.references:
-        # The only one that watches a member all the time may be one that does not remove it.
-        settling += 2 * history.size * policy.probe_interval
-    keepers = [address for address in living if isinstance(cluster.nodes[address].agent, KeeperAgent)]
-    watched = [address for address in living if len(cluster.local(address, keepers) - {address}) > 0]
-    if history.ending is Ending.REST or not watched:
-        return
-    victim = chance.choice(watched)
-    if history.ending is Ending.CRASH:
-        cluster.crash(victim, silent=chance.random() < 0.5)
-        _expect_gone(cluster, "L1", {victim}, max(2.2 * interval, settling))
-    elif history.ending is Ending.HALF_DIES and history.regions == 1 and not history.references:
-        victims = frozenset(chance.sample(living, len(living) // 2))
-        for each in victims:
-            cluster.crash(each, silent=True)
-        _expect_gone(cluster, "L3", victims, 12 * interval + settling)
-    elif history.ending is Ending.OUTAGE:
-        cluster.provider.is_down = True
-        cluster.run_until(cluster.now + chance.uniform(0, 6) * interval)
-        cluster.crash(victim)
-        cluster.run_until(cluster.now + chance.uniform(0, 6) * interval)
-        cluster.provider.is_down = False
-        _expect_gone(cluster, "L4", {victim}, 5 * interval + settling)
-
-
-def _expect_gone(cluster: Cluster, invariant: str, dead: set[Address] | frozenset[Address], within: float) -> None:
-    deadline = cluster.now + within
-    while dead & cluster.members and cluster.now < deadline:
-        cluster.run_until(min(cluster.now + 1.0, deadline))
-    left = dead & cluster.members
-    _expect(cluster, invariant, not left, f"dead and still in the record set after {within:.0f} s: {_names(left)}")
-
-
-def _healthy(cluster: Cluster) -> frozenset[Address]:
-    return frozenset(address for address, node in cluster.nodes.items() if node.is_up and node.agent is not None)
-
-
-def _expect(cluster: Cluster, invariant: str, holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Violated(invariant, cluster.now, otherwise)
-
-
-def _names(addresses: frozenset[Address] | set[Address]) -> str:
-    return ", ".join(map(str, sorted(addresses, key=int)))
-
-
-def _trace(cluster: Cluster) -> tuple[str, ...]:
-    """What was written and what was said, in order."""
-    written = [
-        (each.at, 0, f"{each.by} writes: {_names(each.before)} -> {_names(each.after)}")
-        for each in cluster.provider.history
-    ]
-    said = [(event.at, 1, f"{event.by} {event.text}") for event in cluster.events]
-    return tuple(f"{at:10.3f} {text}" for at, _, text in sorted(written + said, key=lambda line: line[:2]))
-
-
-# -- shrinking one -----------------------------------------------------------------------------------------------
-
-
-def shrink(history: History, invariant: str) -> tuple[int, ...]:
-    """The places of as few faults as still violate the same invariant: delta debugging, by halves and then ever less.
-
-    The result is 1-minimal: without any one of these faults, the invariant holds.
-    """
-    chosen = tuple(range(len(history.faults)))
-    parts = 2
-    while len(chosen) >= 1:
-        size = max(1, len(chosen) // parts)
-        cuts = [chosen[:start] + chosen[start + size :] for start in range(0, len(chosen), size)]
-        smaller = next((cut for cut in cuts if _violates(history.keeping(cut), invariant)), None)
-        if smaller is not None:
-            chosen, parts = smaller, max(2, parts - 1)
-        elif size == 1:
-            break
-        else:
-            parts = min(len(chosen), 2 * parts)
-    return chosen
-
-
-def _violates(history: History, invariant: str) -> bool:
-    violated = run(history).violated
-    return violated is not None and violated.invariant == invariant

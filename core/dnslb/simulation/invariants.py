@@ -7,16 +7,21 @@ The names of the invariants, S1 to S9, are those of docs/explanation/simulator.m
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from dnslb.errors import ProviderError
 from dnslb.interfaces import ProbeResult, Target
 from dnslb.records import Address, RecordSet
 from dnslb.simulation.agents import KeeperAgent
-from dnslb.simulation.cluster import Agent, Cluster
+from dnslb.simulation.cluster import Agent, Cluster, Event
 from dnslb.simulation.provider import Written
+
+JOINED, LEFT = "joined", "left"
+_CHANGES = {"registered": JOINED, "withdrawn": LEFT, "removed": LEFT}
+"""What an agent says of a commit that was applied, and what it changed."""
 
 LONGEST_THROTTLE = 300.0
 """The longest pause in seconds that an agent makes because the provider asks for fewer requests."""
@@ -29,6 +34,44 @@ class Violated(AssertionError):
         super().__init__(f"{invariant} at {at:.2f} s: {text}")
         self.invariant = invariant
         self.at = at
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the agents did, judged by what was truly the case.
+
+    Attributes:
+        actions: writes and destructions that were checked.
+        removed_dead, removed_living: members that others took out, while their service was down, and while it was up
+            (an agent cannot tell the second from the first where the network between them is broken).
+        destroyed_dead, destroyed_living: instances whose agent was not there, and those that could have vetoed.
+        acknowledged: changes that agents took for done; `lost` of them were never in the record set.
+        emptied: commits that left no address.
+    """
+
+    actions: int = 0
+    removed_dead: int = 0
+    removed_living: int = 0
+    destroyed_dead: int = 0
+    destroyed_living: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    emptied: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Adds another one to it."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """As text."""
+        return (
+            f"{self.actions} actions checked",
+            f"removed by others: {self.removed_dead} dead, {self.removed_living} with a service that was up",
+            f"destroyed: {self.destroyed_dead} dead, {self.destroyed_living} living",
+            f"lost updates: {self.lost} of {self.acknowledged}; empty commits: {self.emptied}",
+        )
 
 
 @dataclass(slots=True)
@@ -52,7 +95,7 @@ class Answers:
 
 @dataclass(slots=True)
 class Told:
-    """All that one agent was told since it began."""
+    """All that one agent was told since it began, and what it changed and has not taken for done yet (`applied`)."""
 
     agent: Agent | None
     began: float
@@ -61,6 +104,7 @@ class Told:
     read_at: float = -math.inf
     sizes: list[tuple[float, int]] = field(default_factory=list)
     trouble_at: float = -math.inf
+    applied: set[tuple[str, Address]] = field(default_factory=set)
 
     def about(self, address: Address) -> Answers:
         """What its probes of that address said."""
@@ -71,14 +115,14 @@ class Watch:
     """Watches a cluster, and raises `Violated` in the middle of the first action that should not have been."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.checked = 0
-        """How many actions were checked."""
+        self.counts = Counts()
         self._cluster = cluster
         self._policy = cluster.policy
         self._told: dict[Address, Told] = {}
         self._after = cluster.members
         cluster.on_probe = self._on_probe
         cluster.on_destroy = self._on_destroy
+        cluster.on_event = self._on_event
         cluster.provider.on_read = self._on_read
         cluster.provider.on_trouble = self._on_trouble
         cluster.provider.on_write = self._on_write
@@ -117,8 +161,9 @@ class Watch:
         self._after = written.after
         if not isinstance(self._cluster.nodes[written.by].agent, KeeperAgent):
             return  # an operator, or a reference-style writer: nobody promised anything about these
-        self.checked += 1
+        self.counts.actions += 1
         told = self._of(written.by)
+        self._count(written)
         self._hold("S1", bool(written.after), f"{written.by} committed an empty set")
         self._hold("S3", told.view == written.before, f"{written.by} replaced what it had not read: {_diff(written)}")
         added, removed = written.after - written.before, written.before - written.after
@@ -129,6 +174,26 @@ class Watch:
             self._check_judge(told, written, others)
         self._check_size(told, written, removed)
         self._sees(told, written.after)
+        told.applied |= {(JOINED, address) for address in added} | {(LEFT, address) for address in removed}
+
+    def _count(self, written: Written) -> None:
+        nodes = self._cluster.nodes
+        others = [nodes[address].is_up for address in written.before - written.after - {written.by} if address in nodes]
+        self.counts.removed_living += sum(others)
+        self.counts.removed_dead += len(others) - sum(others)
+        self.counts.emptied += not written.after
+
+    def _on_event(self, event: Event) -> None:
+        """S3 as an agent sees it: what it takes for done has been done, by a commit of its own that was applied."""
+        change = _CHANGES.get(event.event)
+        if change is None:
+            return
+        deed = change, ipaddress.ip_address(str(event.parts["address"]))
+        applied = self._of(event.by).applied
+        self.counts.acknowledged += 1
+        self.counts.lost += deed not in applied
+        self._hold("S3", deed in applied, f"{event.by} takes for done what no commit did: {event.text}")
+        applied.discard(deed)
 
     def _check_proof(self, told: Told, written: Written, address: Address) -> None:
         proof = told.about(address)
@@ -171,7 +236,7 @@ class Watch:
     def _on_destroy(self, by: Address, address: Address) -> None:
         if not isinstance(self._cluster.nodes[by].agent, KeeperAgent):
             return
-        self.checked += 1
+        self.counts.actions += 1
         told = self._of(by)
         self._hold("S6", address != by, f"{by} destroyed itself")
         self._hold("S6", address not in self._cluster.members, f"{by} destroyed {address}, a member")
@@ -179,6 +244,8 @@ class Watch:
         here = self._cluster.local(by, {address}) if self._policy.regional else {address}
         self._hold("S9", bool(here), f"{by} destroyed {address}, which is in another region")
         healthy_for = self._healthy_for(address)
+        self.counts.destroyed_living += healthy_for > 0
+        self.counts.destroyed_dead += healthy_for <= 0
         lived = f"{by} destroyed {address}, which has been healthy and able to register for {healthy_for:.0f} s"
         self._hold("S6", healthy_for < 6 * self._policy.interval, lived)
 

@@ -261,9 +261,9 @@ def test_an_instance_that_died_is_destroyed_and_no_other_one(interval, silent):
     scene = Scene(4, interval=interval, destroys=True)
     scene.run(5 * interval)
     scene.cluster.crash(address_of(1), silent=silent)
-    scene.run(24 * interval)
+    scene.run(6 * interval)
     assert not scene.said("destroyed")
-    scene.run(9 * interval)
+    scene.run(6 * interval)
     assert [node.destroyed for node in scene.cluster.nodes.values()] == [False, True, False, False]
 
 
@@ -275,7 +275,7 @@ def test_an_instance_that_nobody_reaches_vetoes_its_destruction_by_coming_back(i
 
 
 def test_an_instance_whose_service_takes_long_to_start_is_not_destroyed():
-    scene = Scene(5, Fault(Kind.SLOW_START, 5 * T, 15 * T, (1, 3)), destroys=True)
+    scene = Scene(5, Fault(Kind.SLOW_START, 5 * T, 3 * T, (1, 3)), destroys=True)
     scene.run(40 * T)
     assert not scene.said("destroyed")
     assert scene.members == set(range(5))

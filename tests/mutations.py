@@ -167,7 +167,7 @@ def judge(mutation: Mutation) -> Verdict:
         command = [sys.executable, "-m", "pytest", "-q", "--maxfail=3", "-p", "no:cacheprovider", "--tb=no", *TESTS]
         environment = os.environ | {"PYTHONPATH": str(core), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
+            run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False)
         except subprocess.TimeoutExpired:
             return Verdict(mutation, ("no end",))
     return Verdict(mutation, tuple(re.findall(r"^(?:FAILED|ERROR) \S*?::(\S+)", run.stdout, re.MULTILINE)))

@@ -306,3 +306,22 @@ def test_a_process_that_was_stopped_for_long_comes_back_and_does_no_harm():
     scene.run(150 * T)
     assert scene.members == {0, 1, 2, 3}
     assert len(scene.removals()) == 8
+
+
+def test_a_process_that_was_stopped_while_it_probed_does_not_judge_by_what_it_found():
+    undisturbed = Scene(3)
+    undisturbed.run(3 * T)
+    undisturbed.cluster.crash(address_of(1), silent=True)
+    removed_at = 3 * T + undisturbed.until(undisturbed.gone(1), T)
+    scene = Scene(3)
+    scene.run(3 * T)
+    scene.cluster.crash(address_of(1), silent=True)
+    scene.run(removed_at - 1.0 - 3 * T)  # a round of probes takes 1.5 s, and the commit after it 0.125 s
+    for number in (0, 2):
+        scene.cluster.stop_process(address_of(number))
+    scene.run(T)
+    scene.cluster.restart(address_of(1))
+    for number in (0, 2):
+        scene.cluster.continue_process(address_of(number))
+    scene.run(5 * T)
+    assert scene.removals() == []

@@ -192,9 +192,8 @@ def _intents(state: State, seen: Observation, policy: Policy) -> State:
     if seen.intents is not None:
         view = watched_intents(state.intents, seen.intents, seen.now)
         state = replace(state, intents=view, next_intents=seen.now + policy.interval * (0.75 + seen.jitter / 2))
-    if state.intents is None:
-        return state
-    return replace(state, condemned=condemned(state, seen, policy))
+    doomed = condemned(state, seen, policy)
+    return state if doomed == state.condemned else replace(state, condemned=doomed)
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:

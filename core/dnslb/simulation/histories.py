@@ -127,7 +127,7 @@ def random_history(seed: int) -> History:
         destroys=not references and chance.random() < 0.5,
     )
     provider = ProviderModel(staleness=chance.choice((0.0, 0.0, 0.0, 1.0)), rate=chance.choice((None, None, None, 5.0)))
-    length = interval * (chance.uniform(50, 110) if policy.destroys else chance.uniform(20, 80))
+    length = interval * (chance.uniform(30, 80) if policy.destroys else chance.uniform(20, 60))
     faults = [_random_fault(chance, size, interval, length) for _ in range(chance.choice((1, 2, 3, 4, 6, 8, 10, 12)))]
     return History(
         seed=seed,

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, fields
 
 from dnslb.errors import ProviderError
 from dnslb.interfaces import ProbeResult, Target
-from dnslb.records import Address, RecordSet
+from dnslb.records import Address, RecordSet, RecordType
 from dnslb.simulation.agents import KeeperAgent
 from dnslb.simulation.cluster import Agent, Cluster, Event
+from dnslb.simulation.ledger import Ledger
 from dnslb.simulation.provider import Written
 
 JOINED, LEFT = "joined", "left"
@@ -102,8 +103,11 @@ class Told:
     answers: dict[Address, Answers] = field(default_factory=dict)
     view: frozenset[Address] = frozenset()
     read_at: float = -math.inf
+    sent_at: float = -math.inf
+    longest_age: float = 0.0
     sizes: list[tuple[float, int]] = field(default_factory=list)
     trouble_at: float = -math.inf
+    texts: dict[str, RecordSet] = field(default_factory=dict)
     applied: set[tuple[str, Address]] = field(default_factory=set)
 
     def about(self, address: Address) -> Answers:
@@ -125,7 +129,10 @@ class Watch:
         cluster.on_event = self._on_event
         cluster.provider.on_read = self._on_read
         cluster.provider.on_trouble = self._on_trouble
+        cluster.provider.on_commit = self._on_commit
         cluster.provider.on_write = self._on_write
+        cluster.provider.on_text = self._on_text
+        self._ledger = Ledger(cluster, self._hold)
 
     # -- the books --------------------------------------------------------------------------------------------------
 
@@ -139,11 +146,16 @@ class Watch:
 
     def _on_probe(self, by: Address, at: float, results: Mapping[Target, ProbeResult]) -> None:
         told = self._of(by)
+        told.longest_age = max(self._policy.evidence_age, self._policy.longest_round(len(results)))
         for target, result in results.items():
             told.about(target.address).add(at, healthy=result.healthy)
 
     def _on_read(self, by: Address, answer: RecordSet) -> None:
-        self._sees(self._of(by), answer.addresses)
+        told = self._of(by)
+        if answer.type is RecordType.TXT:
+            told.texts[answer.name] = answer
+        else:
+            self._sees(told, answer.addresses)
 
     def _sees(self, told: Told, members: frozenset[Address]) -> None:
         now = self._cluster.now
@@ -153,6 +165,9 @@ class Watch:
 
     def _on_trouble(self, by: Address, error: ProviderError) -> None:  # noqa: ARG002 - whatever it is
         self._of(by).trouble_at = self._cluster.now
+
+    def _on_commit(self, by: Address) -> None:
+        self._of(by).sent_at = self._cluster.now
 
     # -- writes -----------------------------------------------------------------------------------------------------
 
@@ -200,20 +215,23 @@ class Watch:
         is_down = proof.failures >= self._policy.fall and proof.last - proof.failing_since >= self._policy.blip
         found = f"{proof.failures} failed probes in a row over {proof.last - proof.failing_since:.1f} s"
         self._hold("S2", proof.failures > 0 and is_down, f"{written.by} removed {address} after {found}")
-        self._hold("S2", self._is_fresh(proof), f"{written.by} removed {address}, last probed {self._ago(proof.last)}")
+        found = f"{written.by} removed {address}, last probed {told.sent_at - proof.last:.1f} s before"
+        self._hold("S2", self._was_fresh(told, proof), found)
 
     def _check_judge(self, told: Told, written: Written, removed: frozenset[Address]) -> None:
         own = told.about(written.by)
         judged = f"{written.by} judged {_names(removed)}"
         self._hold("S5", written.by in written.before, f"{judged} and is not a member")
         self._hold("S5", own.passed > 0, f"{judged} and fails its own self-check")
-        self._hold("S5", self._is_fresh(own), f"{judged}, and checked itself {self._ago(own.last)}")
-        is_read_fresh = self._cluster.now - told.read_at <= 2 * self._longest_evidence
-        self._hold("S5", is_read_fresh, f"{judged} and read {self._ago(told.read_at)}")
+        self._hold(
+            "S5", self._was_fresh(told, own), f"{judged}, and checked itself {told.sent_at - own.last:.1f} s before"
+        )
+        is_read_fresh = told.sent_at - told.read_at <= told.longest_age + self._policy.evidence_age
+        self._hold("S5", is_read_fresh, f"{judged} and read {told.sent_at - told.read_at:.1f} s before")
         if self._is_slow(told, removed):
             return
         others = [told.about(address) for address in written.before - {written.by}]
-        answered = sum(each.failures == 0 for each in others if self._is_fresh(each))
+        answered = sum(each.failures == 0 for each in others if self._was_fresh(told, each))
         self._hold("S5", len(others) == 1 or answered > 0, f"{judged} while nobody answered it")
         here = self._cluster.local(written.by, removed) if self._policy.regional else removed
         self._hold("S9", removed == here, f"{judged}, some of which are in another region")
@@ -222,14 +240,27 @@ class Watch:
         leaves = removed == {written.by} and told.agent is not None and told.agent.leaving
         if not removed or leaves or self._is_slow(told, removed - {written.by}):
             return
-        largest = max((size for at, size in told.sizes if self._cluster.now - at <= self._policy.memory), default=0)
+        largest = self._largest(told)
         found = f"{written.by} left {len(written.after)} of the {largest} that it had seen"
         self._hold("S4", len(written.after) >= math.ceil(largest / 2), found)
+
+    def _largest(self, told: Told) -> int:
+        return max((size for at, size in told.sizes if self._cluster.now - at <= self._policy.memory), default=0)
 
     def _is_slow(self, told: Told, removed: frozenset[Address]) -> bool:
         """Whether it is the slow lane: one, that failed for more than `max_failures` intervals."""
         limit = self._policy.max_failures * self._policy.interval
         return len(removed) == 1 and all(self._cluster.now - told.about(each).failing_since > limit for each in removed)
+
+    def _on_text(self, by: Address, before: RecordSet, after: RecordSet) -> None:
+        """A record beside the members: so far agents write the destroy record alone."""
+        if not isinstance(self._cluster.nodes[by].agent, KeeperAgent):
+            return
+        self.counts.actions += 1
+        told = self._of(by)
+        self._hold("S3", told.texts.get(before.name) == before, f"{by} replaced what it had not read: {before.values}")
+        told.texts[after.name] = after
+        self._ledger.write(by, before, after)
 
     # -- destructions -----------------------------------------------------------------------------------------------
 
@@ -243,6 +274,7 @@ class Watch:
         self._hold("S6", told.about(address).failures > 0, f"{by} destroyed {address}, which answers it")
         here = self._cluster.local(by, {address}) if self._policy.regional else {address}
         self._hold("S9", bool(here), f"{by} destroyed {address}, which is in another region")
+        self._ledger.destroy(by, address, self._largest(told))
         healthy_for = self._healthy_for(address)
         self.counts.destroyed_living += healthy_for > 0
         self.counts.destroyed_dead += healthy_for <= 0
@@ -260,16 +292,9 @@ class Watch:
 
     # -- in general -------------------------------------------------------------------------------------------------
 
-    @property
-    def _longest_evidence(self) -> float:
-        """How old evidence may be when a commit has its effect: it was fresh when the commit was sent."""
-        return self._policy.evidence_age + self._cluster.provider.model.write_time
-
-    def _is_fresh(self, answers: Answers) -> bool:
-        return self._cluster.now - answers.last <= self._longest_evidence + 1e-6
-
-    def _ago(self, at: float) -> str:
-        return f"{self._cluster.now - at:.1f} s before"
+    def _was_fresh(self, told: Told, answers: Answers) -> bool:
+        """Whether it was when the commit was sent, which has its effect later: nobody can do better."""
+        return told.sent_at - answers.last <= told.longest_age + 1e-6
 
     def _hold(self, invariant: str, holds: bool, otherwise: str) -> None:
         if not holds:

@@ -60,6 +60,8 @@ class Provider:
         self.throttled = 0
         self.conflicts = 0
         self.on_write: Callable[[Written], None] = lambda _: None
+        self.on_commit: Callable[[Address], None] = lambda _by: None
+        self.on_text: Callable[[Address, RecordSet, RecordSet], None] = lambda _by, _before, _after: None
         self.on_read: Callable[[Address, RecordSet], None] = lambda _by, _answer: None
         self.on_trouble: Callable[[Address, ProviderError], None] = lambda _by, _error: None
         self._clock = clock
@@ -89,6 +91,8 @@ class Provider:
             written = Written(self._clock.now(), by, before.addresses, record_set.addresses)
             self.history.append(written)
             self.on_write(written)
+        else:
+            self.on_text(by, before, record_set)
 
     def for_agent(self, own: Address) -> Account:
         """What one agent reads and writes through."""
@@ -169,13 +173,13 @@ class Account:
         """As `RecordManager.read`."""
         with self._telling():
             snapshot = await self._provider.read(name, type_)
-        if type_ is not RecordType.TXT:
-            self._provider.on_read(self._own, snapshot.record_set)
+        self._provider.on_read(self._own, snapshot.record_set)
         return snapshot
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:
         """As `RecordManager.commit`, for one record set."""
         [change] = changes
+        self._provider.on_commit(self._own)
         with self._telling():
             await self._provider.write(change.after, self._own, expected=change.before)
         return Receipt()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -95,6 +94,8 @@ def _longest_return(history: History) -> float:
 
 def _end(cluster: Cluster, history: History) -> None:
     """L1, L3 and L4: what is due is done in time."""
+    if any(node.destroyed for node in cluster.nodes.values()):
+        cluster.run_until(cluster.now + history.policy.memory)  # until then they count for the floor
     chance = random.Random(history.seed)
     living = sorted(_healthy(cluster), key=int)
     watched = [address for address in living if _is_watched(cluster, address)]
@@ -107,8 +108,7 @@ def _end(cluster: Cluster, history: History) -> None:
     elif history.ending is Ending.OUTAGE:
         _crash_in_an_outage(cluster, history, victim, chance)
     elif history.regions == 1 and not history.references:
-        # Half of the most that there were must stay, those that were destroyed included.
-        victims = frozenset(chance.sample(living, len(living) - math.ceil(history.size / 2)))
+        victims = frozenset(chance.sample(living, len(living) // 2))
         for each in victims:
             cluster.crash(each, silent=True)
         _expect_gone(cluster, "L3", victims, 12 * history.policy.interval + _detection(history))

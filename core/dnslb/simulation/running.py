@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from dnslb.decision.model import MOST_EVICTIONS
 from dnslb.records import Address
 from dnslb.simulation.agents import KeeperAgent
 from dnslb.simulation.cluster import Agent, Cluster, Node, address_of
@@ -88,8 +87,7 @@ def _longest_return(history: History) -> float:
     policy = history.policy
     throttled = history.provider.rate or any(fault.kind in {Kind.THROTTLING, Kind.BUSY} for fault in history.faults)
     pause = max(5 * policy.interval, LONGEST_THROTTLE if throttled else 0.0)
-    absence = policy.interval * 2.0**MOST_EVICTIONS * 1.25
-    return absence + pause + 3 * policy.interval + 10.0
+    return policy.longest_absence + pause + 3 * policy.interval + 10.0
 
 
 def _end(cluster: Cluster, history: History) -> None:

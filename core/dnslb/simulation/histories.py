@@ -93,6 +93,7 @@ class History:
         policy = self.policy
         what = [f"seed {self.seed}: {self.size} nodes, T = {policy.interval:g} s, P = {policy.probe_interval:g} s"]
         what += [f"{self.regions} regions"] * (self.regions > 1) + ["destroyer"] * policy.destroys
+        what += [f"observe: dns, {self.provider.propagation:g} s behind"] * policy.hints
         what += [f"{self.references} reference-style"] * (self.references > 0) + ["cold start"] * (not self.registered)
         what += [f"maximum_failures {policy.max_failures}"] * (policy.max_failures != USUAL_MAX_FAILURES)
         faults = [f"  [{number}] {fault}" for number, fault in enumerate(self.faults)]
@@ -125,8 +126,13 @@ def random_history(seed: int) -> History:
         max_failures=chance.choice((USUAL_MAX_FAILURES, USUAL_MAX_FAILURES, 10, 20)),
         regional=regions > 1,
         destroys=not references and chance.random() < 0.5,
+        hints=chance.random() < 0.15,
     )
-    provider = ProviderModel(staleness=chance.choice((0.0, 0.0, 0.0, 1.0)), rate=chance.choice((None, None, None, 5.0)))
+    provider = ProviderModel(
+        staleness=chance.choice((0.0, 0.0, 0.0, 1.0)),
+        rate=chance.choice((None, None, None, 5.0)),
+        propagation=chance.choice((0.0, 2.0, 30.0)),
+    )
     length = interval * (chance.uniform(30, 80) if policy.destroys else chance.uniform(20, 60))
     faults = [_random_fault(chance, size, interval, length) for _ in range(chance.choice((1, 2, 3, 4, 6, 8, 10, 12)))]
     return History(

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from dnslb.decision.hints import longest_unread
 from dnslb.records import Address
 from dnslb.simulation.agents import KeeperAgent
 from dnslb.simulation.cluster import Agent, Cluster, Node, address_of
@@ -87,7 +88,8 @@ def _longest_return(history: History) -> float:
     policy = history.policy
     throttled = history.provider.rate or any(fault.kind in {Kind.THROTTLING, Kind.BUSY} for fault in history.faults)
     pause = max(5 * policy.interval, LONGEST_THROTTLE if throttled else 0.0)
-    return policy.longest_absence + pause + 3 * policy.interval + 10.0
+    unread = longest_unread(policy.interval) if policy.hints else 0.0
+    return policy.longest_absence + unread + pause + 3 * policy.interval + 10.0
 
 
 def _end(cluster: Cluster, history: History) -> None:

@@ -45,7 +45,8 @@ class Counts:
         actions: writes and destructions that were checked.
         removed_dead, removed_living: members that others took out, while their service was down, and while it was up
             (an agent cannot tell the second from the first where the network between them is broken).
-        destroyed_dead, destroyed_living: instances whose agent was not there, and those that could have vetoed.
+        destroyed_dead, destroyed_early, destroyed_healthy: instances that were not there; those that had come up so
+            shortly before that they could not say so; and those that were healthy for 6 T, which S6 forbids.
         acknowledged: changes that agents took for done; `lost` of them were never in the record set.
         emptied: commits that left no address.
     """
@@ -54,7 +55,8 @@ class Counts:
     removed_dead: int = 0
     removed_living: int = 0
     destroyed_dead: int = 0
-    destroyed_living: int = 0
+    destroyed_early: int = 0
+    destroyed_healthy: int = 0
     acknowledged: int = 0
     lost: int = 0
     emptied: int = 0
@@ -70,7 +72,7 @@ class Counts:
         return (
             f"{self.actions} actions checked",
             f"removed by others: {self.removed_dead} dead, {self.removed_living} with a service that was up",
-            f"destroyed: {self.destroyed_dead} dead, {self.destroyed_living} living",
+            f"destroyed: {self.destroyed_dead} dead, {self.destroyed_healthy} healthy, {self.destroyed_early} just coming up",
             f"lost updates: {self.lost} of {self.acknowledged}; empty commits: {self.emptied}",
         )
 
@@ -276,10 +278,12 @@ class Watch:
         self._hold("S9", bool(here), f"{by} destroyed {address}, which is in another region")
         self._ledger.destroy(by, address, self._largest(told))
         healthy_for = self._healthy_for(address)
-        self.counts.destroyed_living += healthy_for > 0
+        is_healthy = healthy_for >= 6 * self._policy.interval
+        self.counts.destroyed_healthy += is_healthy
+        self.counts.destroyed_early += healthy_for > 0 and not is_healthy
         self.counts.destroyed_dead += healthy_for <= 0
         lived = f"{by} destroyed {address}, which has been healthy and able to register for {healthy_for:.0f} s"
-        self._hold("S6", healthy_for < 6 * self._policy.interval, lived)
+        self._hold("S6", not is_healthy, lived)
 
     def _healthy_for(self, address: Address) -> float:
         """Since when its service is up, its agent runs and the provider lets it register, in seconds; 0 where not."""

@@ -72,7 +72,7 @@ class Counts:
         return (
             f"{self.actions} actions checked",
             f"removed by others: {self.removed_dead} dead, {self.removed_living} with a service that was up",
-            f"destroyed: {self.destroyed_dead} dead, {self.destroyed_healthy} healthy, {self.destroyed_early} just coming up",
+            f"destroyed: {self.destroyed_dead} dead, {self.destroyed_early} just up, {self.destroyed_healthy} healthy",
             f"lost updates: {self.lost} of {self.acknowledged}; empty commits: {self.emptied}",
         )
 

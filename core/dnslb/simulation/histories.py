@@ -133,7 +133,7 @@ def random_history(seed: int) -> History:
         rate=chance.choice((None, None, None, 5.0)),
         propagation=chance.choice((0.0, 2.0, 30.0)),
     )
-    length = interval * (chance.uniform(30, 80) if policy.destroys else chance.uniform(20, 60))
+    length = interval * (chance.uniform(25, 60) if policy.destroys else chance.uniform(15, 45))
     faults = [_random_fault(chance, size, interval, length) for _ in range(chance.choice((1, 2, 3, 4, 6, 8, 10, 12)))]
     return History(
         seed=seed,

@@ -185,13 +185,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "scenarios: a partition costs a few removals and everybody is back after it",
     ),
     Mutation(
-        "a hold that no answer ends",
-        "decision/observing",
-        "state = replace(state, objections=0, held_until=-NEVER)",
-        "pass",
-        "scenarios: a broken link does not keep a healthy member out",
-    ),
-    Mutation(
         "the wrong region",
         "decision/deciding",
         "if policy.regional and not health.local:",
@@ -321,13 +314,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "destroying: an instance that answers again is not destroyed even without an agent to veto",
     ),
     Mutation(
-        "destroyed by one that is cut off",
-        "decision/destroying",
-        "return state.sure_of_oneself and is_answered and seen.now",
-        "return seen.now",
-        "destroying: an executor that is cut off from everybody destroys nobody",
-    ),
-    Mutation(
         "destroyed after the slow lane",
         "decision/observing",
         "doubted=state.doubted | {action.address})\n        elif",
@@ -348,13 +334,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "write_troubles=state.write_troubles + 1,",
         "health={}, write_troubles=state.write_troubles + 1,",
         "decision: a write that failed is tried again as soon as it may be",
-    ),
-    Mutation(
-        "a conflict written over",
-        "keeper",
-        "if current is not snapshot:  #",
-        "if False:  #",
-        "scenarios: all register at once although they write over each other",
     ),
     Mutation(
         "a changed destroy record written over",

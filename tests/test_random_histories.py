@@ -182,6 +182,17 @@ def test_a_provider_that_forgets_a_commit_is_noticed():
         put(cluster, 0, 0, 1)
 
 
+def test_an_exception_in_an_agent_is_a_violation_with_its_cause(monkeypatch):
+    mistake = ZeroDivisionError("a mistake")
+
+    def broken(*_):
+        raise mistake
+
+    monkeypatch.setattr("dnslb.keeper.decide", broken)
+    violated = run(random_history(1)).violated
+    assert (violated.invariant, violated.__cause__) == ("S10", mistake)
+
+
 # -- what a violation leads to -------------------------------------------------------------------------------------
 
 

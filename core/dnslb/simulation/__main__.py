@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 
 from dnslb.simulation.histories import Cut, random_history
 from dnslb.simulation.running import run
@@ -48,8 +49,13 @@ def _replay(seed: int, cut: Cut) -> int:
     outcome = run(history)
     print(history, *outcome.trace, *outcome.counts.lines, sep="\n")
     print(f"digest {outcome.digest}; {outcome.seconds:.0f} s")
-    print(f"violated: {outcome.violated}" if outcome.violated else "no invariant was violated")
-    return 1 if outcome.violated else 0
+    if outcome.violated is None:
+        print("no invariant was violated")
+        return 0
+    print(f"violated: {outcome.violated}")
+    if outcome.violated.__cause__ is not None:
+        traceback.print_exception(outcome.violated.__cause__)
+    return 1
 
 
 def _sweep(first: int, workers: int, count: int | None, hours: float | None) -> int:

@@ -47,6 +47,9 @@ def run(history: History) -> Outcome:
         _live(cluster, history)
     except Violated as error:
         violated = error
+    except Exception as error:  # noqa: BLE001 - whatever a record made an agent stumble over
+        violated = Violated("S10", cluster.now, f"{type(error).__name__}: {error}")
+        violated.__cause__ = error
     trace = _trace(cluster)
     digest = hashlib.sha256("\n".join(trace).encode()).hexdigest()
     return Outcome(violated, cluster.now, watch.counts, digest, trace)

@@ -46,7 +46,7 @@ def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tu
 
     That it failed is forgotten once there is nothing to write any more: it is written now, by oneself or by others.
     """
-    if seen.record_set is not None and not wanted:
+    if state.write_troubles and seen.record_set is not None and not wanted:
         state = replace(state, write_troubles=0)
     return state, wanted if seen.now >= state.next_write else ()
 

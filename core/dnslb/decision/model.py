@@ -31,6 +31,9 @@ MOST_RETURNS = 4
 SETTLING = 5.0
 """Seconds that probes and commits take, beside the readings, until all have seen what happened."""
 
+MOST_ATTEMPTS = 3
+"""How many probes at once who is in doubt gets: packets get lost."""
+
 LEAVING_PAUSE = 5.0
 """Seconds that an agent which leaves waits at most after a write that failed."""
 
@@ -86,6 +89,10 @@ class Policy:
     def evidence_age(self) -> float:
         """How old a probe may be that a removal rests on."""
         return self.recheck_interval + self.probe_timeout
+
+    def longest_round(self, targets: int) -> float:
+        """How long a round of probes may take, where one comes after the other. Longer, and the agent was stopped."""
+        return self.probe_timeout * (MOST_ATTEMPTS * targets + 1)
 
     @property
     def disturbed_interval(self) -> float:

@@ -24,6 +24,8 @@ from dnslb.decision.targets import failing, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address
 
+_UNKNOWN = Health()
+
 
 def observe(state: State, seen: Observation, policy: Policy) -> State:
     """What is known after `seen`."""
@@ -47,6 +49,8 @@ def _own_address(state: State, seen: Observation) -> State:
 
 
 def _deeds(state: State, seen: Observation, policy: Policy) -> State:
+    if not seen.done:
+        return state
     removed = dict(state.removed)
     for action in seen.done:
         if isinstance(action, Destroy):
@@ -98,7 +102,8 @@ def _departures(state: State, seen: Observation, policy: Policy, members: frozen
     back = recent.keys() & members
     objectors = frozenset(back & failing(state))
     left = {**recent, **dict.fromkeys(leaving, seen.now + policy.objection_memory(reading))}
-    state = replace(state, left={address: until for address, until in left.items() if address not in back})
+    if left or state.left:
+        state = replace(state, left={address: until for address, until in left.items() if address not in back})
     if objectors:
         state = _hold(_judged_anew(state, seen, objectors), seen, policy, objectors)
     if back:
@@ -161,7 +166,10 @@ def _membership(state: State, seen: Observation, policy: Policy, *, was_emptied:
     if state.own in state.members:
         since = seen.now if state.registered_since is None else state.registered_since
         settled = seen.now - since >= policy.interval * 2**MOST_EVICTIONS
-        return replace(state, registered_since=since, evictions=0 if settled else state.evictions)
+        evictions = 0 if settled else state.evictions
+        if (since, evictions) == (state.registered_since, state.evictions):
+            return state
+        return replace(state, registered_since=since, evictions=evictions)
     if state.registered_since is None:
         return state
     if was_emptied:  # no agent removes more than half: somebody else did, and to wait would be an outage
@@ -205,15 +213,18 @@ def _intents(state: State, seen: Observation, policy: Policy) -> State:
     if seen.intents is not None:
         view = watched_intents(state.intents, seen.intents, seen.now)
         state = replace(state, intents=view, next_intents=seen.now + policy.intents_interval * (0.75 + seen.jitter / 2))
-    return replace(state, condemned=condemned(state, seen, policy))
+    doomed = condemned(state, seen, policy)
+    return state if doomed == state.condemned else replace(state, condemned=doomed)
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:
     wanted = known(state, policy)
-    health = {address: state.health[address] for address in wanted if address in state.health}
+    health = dict(state.health)
+    for address in frozenset(health) - wanted:
+        del health[address]
     for address, result in seen.probes.items():
         if address in wanted:
-            before = health.get(address, Health())
+            before = health.get(address) or _UNKNOWN
             health[address] = _after(before, result, seen.probed_at, address in seen.local)
     if not seen.probes:
         return replace(state, health=health)
@@ -233,9 +244,12 @@ def _probes(state: State, seen: Observation, policy: Policy) -> State:
 def _answered(state: State, seen: Observation) -> State:
     """Who answers takes back its objection; and who is answered at all is not the one that is cut off."""
     objectors = frozenset(address for address in state.objectors if not _answers(seen, address))
-    if state.objectors and not objectors:
-        state = replace(state, objections=0, held_until=-NEVER)
-    state = replace(state, objectors=objectors)
+    if len(objectors) < len(state.objectors):
+        state = replace(state, objectors=objectors)
+        if not objectors:
+            state = replace(state, objections=0, held_until=-NEVER)
+    if not state.doubted and not state.refuted:
+        return state
     somebody_answers = any(address != state.own and _answers(seen, address) for address in seen.probes)
     return replace(state, doubted=frozenset(), refuted=False) if somebody_answers else state
 

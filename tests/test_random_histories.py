@@ -222,6 +222,21 @@ def test_a_report_ends_with_the_command_that_replays_what_it_says(rash):
     assert str(again.violated) == first
 
 
+def test_all_agents_of_a_sweep_may_read_and_probe_as_seldom_as_one_says(rash):
+    every = parser().parse_args(["--every", "60"]).every
+    seed = next(seed for seed in range(1, 60) if run(random_history(seed, every)).violated)
+    told = report(seed, run(random_history(seed, every)).violated.invariant, every)
+    assert "T = 60 s, P = 60 s" in told
+    assert f"--seed {seed} --every 60" in told.splitlines()[-1]
+
+
+@pytest.mark.parametrize("text", ["x", "0", "-5", "nan", "1e9"])
+def test_a_rhythm_that_makes_no_sense_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args([f"--every={text}"])
+    assert f"'{text}' is not from 1 to 3600 seconds" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("seed", [1, 5, 9])
 def test_a_cut_leaves_out_what_does_not_fit(seed):
     history = random_history(seed)

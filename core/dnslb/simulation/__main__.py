@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 
-from dnslb.simulation.histories import Cut, random_history
+from dnslb.simulation.histories import Cut, History, random_history
 from dnslb.simulation.running import run
 from dnslb.simulation.sweeping import COMMAND, Total, sweep
 
@@ -20,9 +20,9 @@ def main() -> int:
     """The exit code: 1 where an invariant was violated."""
     options = parser().parse_args()
     if options.seed is not None:
-        return _replay(options.seed, Cut(options.keep, options.size, options.length))
+        return _replay(random_history(options.seed, options.every).cut(Cut(options.keep, options.size, options.length)))
     count = options.seeds if options.seeds or options.hours else 1000
-    return _sweep(options.first, options.workers, count, options.hours)
+    return _sweep(options.first, options.workers, count, options.hours, options.every)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--hours", type=float, help="run histories until they lasted so many virtual hours together")
     made.add_argument("--first", type=int, default=1, help="the first seed (default: 1)")
     made.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a processor)")
+    made.add_argument("--every", type=_seconds, help="in all of them agents read and probe each so many seconds")
     made.add_argument("--seed", type=int, help="run this history alone and print what happens")
     made.add_argument("--keep", type=_places, help="of --seed: only these of its faults, such as 0,3; '' for none")
     made.add_argument("--size", type=int, help="of --seed: only so many of its nodes")
@@ -43,9 +44,18 @@ def _places(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.split(",") if word)
 
 
-def _replay(seed: int, cut: Cut) -> int:
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1.0 <= seconds <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 1 to 3600 seconds")
+    return seconds
+
+
+def _replay(history: History) -> int:
     """Prints one history with all that was written and said in it."""
-    history = random_history(seed).cut(cut)
     outcome = run(history)
     print(history, *outcome.trace, *outcome.counts.lines, sep="\n")
     print(f"digest {outcome.digest}; {outcome.seconds:.0f} s")
@@ -58,11 +68,11 @@ def _replay(seed: int, cut: Cut) -> int:
     return 1
 
 
-def _sweep(first: int, workers: int, count: int | None, hours: float | None) -> int:
+def _sweep(first: int, workers: int, count: int | None, hours: float | None, every: float | None) -> int:
     """Runs many histories, tells how far it is, and reports each violation at once."""
     began = shown = time.monotonic()
     total = Total()
-    for part in sweep(first, workers, count, hours):
+    for part in sweep(first, workers, count, hours, every):
         total.add(part)
         for report in part.reports:
             print(report, end="\n\n", flush=True)

@@ -112,16 +112,16 @@ def _cut_fault(fault: Fault, size: int, length: float) -> Fault | None:
 # -- making one --------------------------------------------------------------------------------------------------
 
 
-def random_history(seed: int) -> History:
-    """The history of a seed."""
+def random_history(seed: int, every: float | None = None) -> History:
+    """The history of a seed; in all of them agents read and probe `every` so many seconds, if that is given."""
     chance = random.Random(seed)
     size = chance.choice((2, 3, 3, 4, 5, 5, 6, 7, 9, 12))
-    interval = chance.choice((5.0, 5.0, 5.0, 15.0, 15.0, 60.0))
+    interval = every or chance.choice((5.0, 5.0, 5.0, 15.0, 15.0, 60.0))
     regions = chance.choice((1, 1, 1, 2)) if size >= 4 else 1
     references = chance.choice((0, 0, 0, 0, 0, 0, 1, size // 2))
     policy = Policy(
         interval=interval,
-        probe_interval=chance.choice((min(interval, 5.0), min(interval, 5.0), interval)),
+        probe_interval=every or chance.choice((min(interval, 5.0), min(interval, 5.0), interval)),
         ttl=int(interval),
         max_failures=chance.choice((USUAL_MAX_FAILURES, USUAL_MAX_FAILURES, 10, 20)),
         regional=regions > 1,

@@ -55,8 +55,10 @@ class Total:
         )
 
 
-def sweep(first: int, workers: int, count: int | None, hours: float | None) -> Iterator[Total]:
-    """Runs histories from a seed on, so many, or until they lasted so many hours.
+def sweep(
+    first: int, workers: int, count: int | None, hours: float | None, every: float | None = None
+) -> Iterator[Total]:
+    """Runs histories from a seed on, so many, or until they lasted so many hours; `every` as of `random_history`.
 
     Yields what a few of them came to at a time, in the order in which they end.
     """
@@ -66,7 +68,7 @@ def sweep(first: int, workers: int, count: int | None, hours: float | None) -> I
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         under_way: set[Future[Total]] = {
-            pool.submit(run_seeds, each) for each in itertools.islice(batches, 2 * workers)
+            pool.submit(run_seeds, each, every) for each in itertools.islice(batches, 2 * workers)
         }
         while under_way:
             ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
@@ -74,28 +76,29 @@ def sweep(first: int, workers: int, count: int | None, hours: float | None) -> I
                 done += total.hours
                 yield total
             if hours is None or done < hours:
-                under_way |= {pool.submit(run_seeds, each) for each in itertools.islice(batches, len(ended))}
+                under_way |= {pool.submit(run_seeds, each, every) for each in itertools.islice(batches, len(ended))}
 
 
-def run_seeds(seeds: tuple[int, ...]) -> Total:
+def run_seeds(seeds: tuple[int, ...], every: float | None = None) -> Total:
     """Runs the histories of these seeds, one after the other."""
     total = Total()
     for seed in seeds:
-        total.add(_run_seed(seed))
+        total.add(_run_seed(seed, every))
     return total
 
 
-def _run_seed(seed: int) -> Total:
+def _run_seed(seed: int, every: float | None) -> Total:
     began = time.process_time()
-    outcome = run(random_history(seed))
+    outcome = run(random_history(seed, every))
     cpu = time.process_time() - began
-    reports = [report(seed, outcome.violated.invariant)] if outcome.violated else []
+    reports = [report(seed, outcome.violated.invariant, every)] if outcome.violated else []
     return Total(1, outcome.seconds, cpu, outcome.counts, reports)
 
 
-def report(seed: int, invariant: str) -> str:
+def report(seed: int, invariant: str, every: float | None = None) -> str:
     """What is left of a history that violates an invariant once it is shrunk, and the command that replays it."""
-    history = random_history(seed)
+    history = random_history(seed, every)
     cut = shrink(history, invariant)
     smallest = history.cut(cut)
-    return f"{run(smallest).violated}\n{smallest}\nreplay with: {COMMAND} --seed {seed}{cut.options}"
+    options = cut.options if every is None else f" --every {every:g}{cut.options}"
+    return f"{run(smallest).violated}\n{smallest}\nreplay with: {COMMAND} --seed {seed}{options}"

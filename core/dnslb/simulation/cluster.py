@@ -83,7 +83,8 @@ class Cluster:
         self.provider = Provider(self.clock, random.Random(self.chance.random()), provider or ProviderModel())
         self.nodes = {address: Node(address) for address in map(address_of, range(size))}
         self.events: list[Event] = []
-        self.probes = 0
+        self.probes = self.self_checks = 0
+        """How many probes nodes have sent, and how many of these to themselves."""
         self.destroys = True
         """Whether the destroyer does what it is asked to."""
         self.on_destroy: Callable[[Address, Address], None] = lambda _by, _address: None
@@ -170,6 +171,7 @@ class Cluster:
     async def probe(self, own: Address, targets: Sequence[Target], timeout: float) -> Mapping[Target, ProbeResult]:
         """One round of probes from a node; it takes as long as the slowest of them."""
         self.probes += len(targets)
+        self.self_checks += sum(target.address == own for target in targets)
         now = self.now
         results = [(target, self._result(own, target.address, now)) for target in targets]
         await self.clock.sleep(timeout if any(result is _SILENT for _, result in results) else ROUND_TRIP)

@@ -25,6 +25,8 @@ from dnslb.decision.targets import failing, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address
 
+_UNKNOWN = Health()
+
 
 def observe(state: State, seen: Observation, policy: Policy) -> State:
     """What is known after `seen`."""
@@ -46,6 +48,8 @@ def _own_address(state: State, seen: Observation) -> State:
 
 
 def _deeds(state: State, seen: Observation, policy: Policy) -> State:
+    if not seen.done and not seen.failed:
+        return state
     removed = dict(state.removed)
     for action in seen.done:
         if isinstance(action, Destroy):
@@ -198,10 +202,12 @@ def _lease(state: State, seen: Observation) -> State:
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:
     wanted = known(state, policy)
-    health = {address: state.health[address] for address in wanted if address in state.health}
+    health = dict(state.health)
+    for address in frozenset(health) - wanted:
+        del health[address]
     for address, result in seen.probes.items():
         if address in wanted:
-            before = health.get(address, Health())
+            before = health.get(address) or _UNKNOWN
             health[address] = _after(before, result, seen.probed_at, address in seen.local)
     if not seen.probes:
         return replace(state, health=health)
@@ -221,9 +227,12 @@ def _probes(state: State, seen: Observation, policy: Policy) -> State:
 def _answered(state: State, seen: Observation) -> State:
     """Who answers takes back its objection; and who is answered at all is not the one that is cut off."""
     objectors = frozenset(address for address in state.objectors if not _answers(seen, address))
-    if state.objectors and not objectors:
-        state = replace(state, objections=0, held_until=-NEVER)
-    state = replace(state, objectors=objectors)
+    if len(objectors) < len(state.objectors):
+        state = replace(state, objectors=objectors)
+        if not objectors:
+            state = replace(state, objections=0, held_until=-NEVER)
+    if not state.doubted and not state.refuted:
+        return state
     somebody_answers = any(address != state.own and _answers(seen, address) for address in seen.probes)
     return replace(state, doubted=frozenset(), refuted=False) if somebody_answers else state
 

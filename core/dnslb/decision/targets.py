@@ -25,7 +25,7 @@ JURY = 16
 def known(state: State, policy: Policy) -> frozenset[Address]:
     """Everybody whose health is kept: oneself, the others, and those who left while they failed."""
     own = frozenset({state.own} if state.own else ())
-    return own | frozenset(ring(state, policy)) | frozenset(state.removed) | frozenset(state.left)
+    return own | managed(state, policy) | frozenset(state.removed) | frozenset(state.left)
 
 
 def watched(state: State, policy: Policy) -> frozenset[Address]:
@@ -62,7 +62,9 @@ def attempts(state: State, address: Address) -> int:
 
 def managed(state: State, policy: Policy) -> frozenset[Address]:
     """The other members that are probed and may be removed."""
-    return frozenset(ring(state, policy))
+    if state.own is None:
+        return frozenset()
+    return _others(state.members - state.former, state.own, policy.networks)
 
 
 def ring(state: State, policy: Policy) -> tuple[Address, ...]:
@@ -72,10 +74,16 @@ def ring(state: State, policy: Policy) -> tuple[Address, ...]:
     return _ring(state.members - state.former, state.own, policy.networks)
 
 
+# Cached, since each decision asks many times, and the members seldom change.
+@functools.lru_cache(maxsize=1024)
+def _others(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> frozenset[Address]:
+    return frozenset(address for address in members if address != own and manages(own, address, networks))
+
+
 @functools.lru_cache(maxsize=1024)
 def _ring(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> tuple[Address, ...]:
-    others = [address for address in members if address != own and manages(own, address, networks)]
     here = _place(own)
+    others = _others(members, own, networks)
     return tuple(sorted(others, key=lambda address: (_place(address) <= here, _place(address))))
 
 

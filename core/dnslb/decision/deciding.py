@@ -63,7 +63,7 @@ def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tu
     That it failed is forgotten once there is nothing to write any more: it is written now, by oneself or by others.
     """
     destructions = tuple(action for action in wanted if isinstance(action, Destroy))
-    if seen.record_set is not None and len(destructions) == len(wanted):
+    if state.write_troubles and seen.record_set is not None and len(destructions) == len(wanted):
         state = replace(state, write_troubles=0)
     return state, wanted if seen.now >= state.next_write else destructions
 

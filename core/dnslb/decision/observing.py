@@ -104,7 +104,8 @@ def _departures(state: State, seen: Observation, policy: Policy, members: frozen
     back = recent.keys() & members
     objectors = frozenset(back & failing(state))
     left = {**recent, **dict.fromkeys(leaving, seen.now)}
-    state = replace(state, left={address: at for address, at in left.items() if address not in back})
+    if left or state.left:
+        state = replace(state, left={address: at for address, at in left.items() if address not in back})
     if objectors:
         state = _hold(state, seen, policy, objectors)
     if back:
@@ -170,7 +171,10 @@ def _membership(state: State, seen: Observation, policy: Policy, *, was_emptied:
     if state.own in state.members:
         since = seen.now if state.registered_since is None else state.registered_since
         settled = seen.now - since >= policy.interval * 2**MOST_EVICTIONS
-        return replace(state, registered_since=since, evictions=0 if settled else state.evictions)
+        evictions = 0 if settled else state.evictions
+        if (since, evictions) == (state.registered_since, state.evictions):
+            return state
+        return replace(state, registered_since=since, evictions=evictions)
     if state.registered_since is None:
         return state
     if was_emptied:  # no agent removes more than half: somebody else did, and to wait would be an outage

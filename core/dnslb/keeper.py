@@ -233,11 +233,9 @@ class Keeper:
             self._say(logging.INFO, "provider-recovered", text, seconds=seconds)
 
     async def _probe(self, addresses: frozenset[Address]) -> Mapping[Address, ProbeResult]:
-        targets = [
-            Target(address, self._service.port)
-            for address in sorted(addresses, key=int)
-            for _ in range(attempts(self.state, address))
-        ]
+        targets: list[Target] = []
+        for address in sorted(addresses, key=int):
+            targets += [Target(address, self._service.port)] * attempts(self.state, address)
         results = await self._parts.probe(targets, self._policy.probe_timeout) if targets else {}
         for target, result in results.items():
             if not result.healthy:

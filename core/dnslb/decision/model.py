@@ -165,6 +165,10 @@ class Health:
         return 0.0 if self.failing_since is None else now - self.failing_since
 
 
+UNKNOWN = Health()
+"""Of who was never probed."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """All that an agent remembers about one record set between two decisions.
@@ -238,11 +242,11 @@ class State:
     @property
     def own_health(self) -> Health:
         """What the self-checks said."""
-        return self.health_of(self.own) if self.own else Health()
+        return self.health_of(self.own) if self.own else UNKNOWN
 
     def health_of(self, address: Address) -> Health:
         """What the probes of an address said; nothing, where it was not probed."""
-        return self.health.get(address, Health())
+        return self.health.get(address, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

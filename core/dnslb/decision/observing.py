@@ -11,6 +11,7 @@ from dnslb.decision.model import (
     MOST_OBJECTIONS,
     MOST_WAVES,
     NEVER,
+    UNKNOWN,
     Destroy,
     Evict,
     EvictSlowly,
@@ -24,8 +25,6 @@ from dnslb.decision.model import (
 from dnslb.decision.targets import failing, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address
-
-_UNKNOWN = Health()
 
 
 def observe(state: State, seen: Observation, policy: Policy) -> State:
@@ -211,7 +210,7 @@ def _probes(state: State, seen: Observation, policy: Policy) -> State:
         del health[address]
     for address, result in seen.probes.items():
         if address in wanted:
-            before = health.get(address) or _UNKNOWN
+            before = health.get(address, UNKNOWN)
             health[address] = _after(before, result, seen.probed_at, address in seen.local)
     if not seen.probes:
         return replace(state, health=health)

@@ -280,39 +280,6 @@ def test_nobody_in_another_region_is_destroyed():
     assert world.done(Destroy) == []
 
 
-def test_an_instance_is_destroyed_once_it_was_gone_for_longer_than_a_living_one_stays_away():
-    world = cluster(3, destroys=True)
-    world.crash(A)
-    world.run(3600)
-    [evicted] = world.done(Evict)
-    [destroyed] = world.done(Destroy)
-    assert destroyed.action.address == A
-    assert destroyed.at - evicted.at >= world.policy.longest_absence
-    assert destroyed.by == evicted.by
-
-
-def test_an_instance_that_answers_again_is_not_destroyed():
-    world = cluster(3, destroys=True)
-    world.crash(A)
-    world.run_until(lambda: A not in world.members, 30)
-    world.run(60)
-    world.down.clear()
-    world.run(3600)
-    assert world.done(Destroy) == []
-
-
-def test_a_destroyer_that_fails_is_asked_again_an_interval_later():
-    world = cluster(3, destroys=True)
-    world.destroyer_works = False
-    world.crash(A)
-    world.run(26 * 60)
-    assert world.done(Destroy) == []
-    assert {reason.why for _, _, reason in world.refusals} == set()
-    world.destroyer_works = True
-    world.run(3 * 60)
-    assert [deed.action.address for deed in world.done(Destroy)] == [A]
-
-
 def test_closing_the_probe_port_inside_the_cluster_destroys_nobody():
     world = cluster(6, destroys=True)
     world.reaches = lambda own, target: False

@@ -115,7 +115,7 @@ def test_who_was_removed_comes_back_in_time_although_the_name_servers_show_it_al
     for _ in range(6):  # each time it waits longer before it comes back
         world.record_set = world.record_set.holding(world.members - {A})
         took = world.run_until(lambda: A in world.members, limit=2000)
-        assert took <= 1.25 * 600 + world.policy.longest_absence + 5
+        assert took <= 1.25 * 600 + 20 * 5 + 5
 
 
 @pytest.mark.parametrize("lag", [20.0, 300.0, math.inf])
@@ -206,7 +206,7 @@ def test_an_agent_that_stops_leaves_at_once_whatever_the_name_servers_say():
 
 
 @pytest.mark.parametrize("lag", [0.0, 60.0, math.inf])
-def test_a_dead_instance_is_destroyed_once_a_living_one_would_have_heard_of_its_removal(lag):
+def test_a_dead_instance_is_destroyed_as_soon_as_without_hints(lag):
     world = cluster(3, destroys=True)
     world.name_servers_lag = lambda: lag
     world.crash(A)
@@ -214,15 +214,15 @@ def test_a_dead_instance_is_destroyed_once_a_living_one_would_have_heard_of_its_
     [evicted] = world.done(Evict)
     [destroyed] = world.done(Destroy)
     assert destroyed.action.address == A
-    assert destroyed.at - evicted.at >= 1.25 * 600 + world.policy.longest_absence
+    assert 6 * 5 <= destroyed.at - evicted.at <= 9 * 5
     assert destroyed.by == evicted.by
 
 
-def test_with_a_destroyer_a_dead_server_leaves_one_and_a_half_intervals_later():
+def test_with_a_destroyer_a_dead_server_leaves_as_soon_as_without():
     world = cluster(5, destroys=True)
     world.crash(A)
     took = world.run_until(world.is_without(A), limit=60)
-    assert world.policy.least_stay <= took <= 15 + world.policy.least_stay
+    assert took <= 15
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -237,10 +237,12 @@ def test_an_instance_that_nobody_reaches_is_not_destroyed_however_late_its_retur
     assert world.done(Destroy) == []
 
 
-def test_with_a_destroyer_a_cluster_at_rest_lives_on_hints_too():
+def test_with_a_destroyer_a_cluster_at_rest_lives_on_hints_too_and_asks_the_api_for_the_destroy_record():
     world = cluster(5, destroys=True)
+    world.intents_reads = 0
     world.run(3600)
     assert world.reads / 5 <= 3600 / 450
+    assert world.intents_reads / 5 == pytest.approx(3600 / 5, rel=0.1)
 
 
 # -- what a hint can do, at the smallest ---------------------------------------------------------------------
@@ -254,7 +256,6 @@ def test_a_hint_asks_for_a_look_at_the_api_and_does_nothing_itself():
     assert decision.actions == ()
     assert decision.look == Look(1.0, read=True, probe=frozenset({A}), lease=True)
     assert decision.state.members == {B, C}
-    assert decision.state.joined == {}
 
 
 def test_a_hint_never_lowers_the_floor_and_may_raise_it():

@@ -14,13 +14,16 @@ from dnslb.decision import (
     Decision,
     Destroy,
     Look,
+    Mark,
     Observation,
     Policy,
     Reason,
     State,
     Trouble,
     decide,
+    remarked,
     revised,
+    settled,
 )
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address, RecordSet, RecordType
@@ -71,11 +74,13 @@ class World:
         self.provider_down = False
         self.block_record = RecordSet("_blocked.www.example.test", RecordType.TXT)
         self.block_record_down = False
+        self.destroy_record = RecordSet("_destroy.www.example.test", RecordType.TXT)
         self.wall_offset: Callable[[Address], float] = lambda _: 0.0
         self.takes_writes = True
         self.refused_writes: list[tuple[float, Address]] = []
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
+        self.siblings: Callable[[Address], frozenset[Address]] = lambda _: frozenset()
         self.deeds: list[Deed] = []
         self.refusals: list[tuple[float, Address, Reason]] = []
         self.destroyer_works = True
@@ -83,6 +88,7 @@ class World:
         self.reads = 0
         self.hints = 0
         self.lease_reads = 0
+        self.intents_reads = 0
         self.probes = 0
 
     @property
@@ -154,6 +160,7 @@ class World:
         assert self.policy.hints or not looked.hint
         assert not (looked.read and looked.hint)
         self.lease_reads += looked.lease
+        self.intents_reads += looked.intents
         self.probes += len(looked.probe)
         probes = {target: self._probe(own, target) for target in looked.probe}
         unreadable = self.provider_down or (looked.lease and self.block_record_down)
@@ -162,7 +169,8 @@ class World:
             agent,
             record_set=self.record_set if looked.read and not unreadable else None,
             block_record=self.block_record if looked.lease and not unreadable else None,
-            trouble=Trouble() if looked.read and unreadable else None,
+            intents=self.destroy_record if looked.intents and not unreadable else None,
+            trouble=Trouble() if (looked.read or looked.intents) and unreadable else None,
             hint=self.served() if looked.hint and not self.name_servers_down else None,
             silent=looked.hint and self.name_servers_down,
             probes=probes,
@@ -184,15 +192,26 @@ class World:
             if decision.edits:
                 agent.look = Look(self.now, read=True)
                 return
-        destructions = tuple(action for action in decision.actions if isinstance(action, Destroy))
-        if destructions:
-            works = self.destroyer_works
-            self.deeds += [Deed(self.now, own, action, len(self.members)) for action in destructions if works]
-            outcome = {"done": destructions} if works else {"failed": destructions}
-            decision = self._decide(own, agent, self._observation(own, agent, **outcome))
+        if decision.marks:
+            assert seen.intents is not None, "nothing may be done on an old view"
+            assert seen.record_set is not None, "nothing may be done on an old view"
+            self.destroy_record = remarked(self.destroy_record, decision.marks)
+            marks = decision.marks
+            decision = self._decide(own, agent, self._observation(own, agent, intents=self.destroy_record))
+            for mark in marks:
+                decision = self._mark(own, agent, mark) or decision
         agent.look = decision.look
         if agent.stopping and own not in self.members:
             del self.agents[own]
+
+    def _mark(self, own: Address, agent: Agent, mark: Mark) -> Decision | None:
+        if isinstance(mark, Destroy) and not self.destroyer_works:
+            return self._decide(own, agent, self._observation(own, agent))
+        self.deeds.append(Deed(self.now, own, mark, len(self.members)))
+        if not isinstance(mark, Destroy):
+            return None
+        self.destroy_record = settled(self.destroy_record, mark, WALL + self.now)
+        return self._decide(own, agent, self._observation(own, agent, intents=self.destroy_record, done=(mark,)))
 
     def _decide(self, own: Address, agent: Agent, seen: Observation) -> Decision:
         decision = decide(agent.state, seen, self.policy)
@@ -203,7 +222,9 @@ class World:
 
     def _observation(self, own: Address, agent: Agent, **seen) -> Observation:
         wall = WALL + self.now + self.wall_offset(own)
-        return Observation(self.now, wall, own, stopping=agent.stopping, jitter=self.chance.random(), **seen)
+        about = {"host": self.siblings(own) | {own}, "stopping": agent.stopping}
+        about |= {"jitter": self.chance.random(), "token": f"{self.chance.getrandbits(64):016x}"}
+        return Observation(self.now, wall, own, **about, **seen)
 
     def _probe(self, own: Address, target: Address) -> ProbeResult:
         if own in self.cannot_ask:

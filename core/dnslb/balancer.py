@@ -20,8 +20,9 @@ from dnslb.asked import AskedAddresses
 from dnslb.calls import AsyncRecordManager, Calls
 from dnslb.errors import ConfigurationError, DnslbError, Unavailable
 from dnslb.interfaces import AddressSource, Destroyer, Probe, RecordManager, RegionFilter
-from dnslb.keeper import Hinting, Keeper, Parts
+from dnslb.keeper import Keeper
 from dnslb.log import say
+from dnslb.parts import Hinting, Parts
 from dnslb.prober import probe_round
 from dnslb.records import Address, RecordType
 from dnslb.settings import ServiceSettings

@@ -7,8 +7,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnslb.decision import Destroy, Evict, EvictSlowly, Register, Withdraw
+from dnslb.decision import Destroy, Edit, Evict, EvictSlowly, Register, Withdraw
 from dnslb.decision.blockrecord import BlockRecord, parse
+from dnslb.decision.destroyrecord import Stage, new_line, rewritten
 from dnslb.decision.hints import longest_unread
 from dnslb.decision.leases import Claim, renew
 
@@ -38,6 +39,10 @@ faults = st.one_of(
     st.tuples(st.just("nonsense in the block record"), st.none()),
     st.tuples(st.just("block record unreadable"), st.none()),
     st.tuples(st.just("block record readable"), st.none()),
+    st.tuples(st.just("intent forged"), st.sampled_from(HOSTS)),
+    st.tuples(st.just("nonsense in the destroy record"), st.none()),
+    st.tuples(st.just("destroyer breaks"), st.none()),
+    st.tuples(st.just("destroyer works"), st.none()),
     st.tuples(st.just("clocks set"), st.sampled_from([-600.0, 0.0, 600.0])),
 )
 histories = st.lists(st.tuples(faults, st.floats(0.1, 900)), max_size=25)
@@ -48,12 +53,17 @@ class WatchedWorld(World):
 
     blocked_at = -math.inf
 
+    def __init__(self, policy_, seed):
+        super().__init__(policy_, seed)
+        self.well_since = {}
+        """Since when hosts are up and reach the provider; nobody who does may be destroyed."""
+
     def _step(self, own, agent):
         before = self.members
         deeds = len(self.deeds)
         super()._step(own, agent)
         done = [deed.action for deed in self.deeds[deeds:]]
-        edits = [action for action in done if not isinstance(action, Destroy)]
+        edits = [action for action in done if isinstance(action, Edit)]
         assert self.members or not before, "S1: an empty set was committed"
         for action in edits:
             if isinstance(action, Register):
@@ -73,6 +83,8 @@ class WatchedWorld(World):
             if isinstance(action, Destroy):
                 assert action.address not in self.members, "S6: destroyed while in the record set"
                 assert not self._answers(own, action.address), "S6: destroyed although it answers"
+                lived = self.now - self.well_since.get(action.address, math.inf)
+                assert lived < self.policy.destroy_delay, "S6: destroyed although it could veto"
 
     def _answers(self, own, target):
         return target not in self.down and self.reaches(own, target)
@@ -85,6 +97,13 @@ class WatchedWorld(World):
         self.block_record, self.blocked_at = record_set, self.now
 
     def suffer(self, fault, subject):
+        self._suffer(fault, subject)
+        well = {own for own, agent in self.agents.items() if own not in self.down and not agent.stopping}
+        if self.provider_down or self.block_record_down:
+            well = set()
+        self.well_since = {own: self.well_since.get(own, self.now) for own in well}
+
+    def _suffer(self, fault, subject):
         match fault:
             case "service dies":
                 self.down.add(subject)
@@ -132,6 +151,15 @@ class WatchedWorld(World):
                 self.block_record_down = True
             case "block record readable":
                 self.block_record_down = False
+            case "intent forged":
+                line = new_line(subject, Stage.INTENT, HOSTS[-1], "0123456789abcdef", 0)
+                self.destroy_record = rewritten(self.destroy_record, [], [line])
+            case "nonsense in the destroy record":
+                self.destroy_record = self.destroy_record.holding(["IP=?", "="], ttl=60)
+            case "destroyer breaks":
+                self.destroyer_works = False
+            case "destroyer works":
+                self.destroyer_works = True
             case "clocks set":
                 self.wall_offset = lambda own: subject
 

@@ -4,23 +4,31 @@
 says; a simulator can do the same with virtual time. It is about one record set: A and AAAA are decided apart.
 """
 
-from dnslb.decision.blockrecord import block_name
-from dnslb.decision.deciding import decide, revised
-from dnslb.decision.leases import Claim, Hold, LeaseView, holds, watched
-from dnslb.decision.model import (
+from dnslb.decision.actions import (
     Action,
-    Decision,
     Destroy,
+    Edit,
     Evict,
     EvictSlowly,
+    Intend,
+    Mark,
+    Register,
+    Veto,
+    Withdraw,
+)
+from dnslb.decision.blockrecord import block_name
+from dnslb.decision.deciding import decide, revised
+from dnslb.decision.destroying import remarked, settled
+from dnslb.decision.destroyrecord import destroy_name
+from dnslb.decision.leases import Claim, Hold, LeaseView, holds, watched
+from dnslb.decision.model import (
+    Decision,
     Health,
     Look,
     Observation,
     Policy,
-    Register,
     State,
     Trouble,
-    Withdraw,
 )
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import attempts, manages
@@ -30,25 +38,32 @@ __all__ = [
     "Claim",
     "Decision",
     "Destroy",
+    "Edit",
     "Evict",
     "EvictSlowly",
     "Health",
     "Hold",
+    "Intend",
     "LeaseView",
     "Look",
+    "Mark",
     "Observation",
     "Policy",
     "Reason",
     "Register",
     "State",
     "Trouble",
+    "Veto",
     "Why",
     "Withdraw",
     "attempts",
     "block_name",
     "decide",
+    "destroy_name",
     "holds",
     "manages",
+    "remarked",
     "revised",
+    "settled",
     "watched",
 ]

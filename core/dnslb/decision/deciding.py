@@ -9,31 +9,17 @@ removal, and what makes every commit a compare-and-swap against something that w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
+from dnslb.decision.actions import Action, Edit, Evict, EvictSlowly, Register, Ruling, Withdraw
+from dnslb.decision.destroying import destruction
 from dnslb.decision.leases import holder
-from dnslb.decision.looking import blocked_for, confirming_look, next_look, stale_evidence
-from dnslb.decision.model import (
-    Action,
-    Decision,
-    Destroy,
-    Evict,
-    EvictSlowly,
-    Health,
-    Observation,
-    Policy,
-    Register,
-    State,
-    Withdraw,
-)
+from dnslb.decision.looking import blocked_for, confirming_look, next_look
+from dnslb.decision.model import Decision, Health, Observation, Policy, State
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import failing, jury, suspects
 from dnslb.records import Address, RecordSet
-
-Ruling = Iterator[Action | Reason]
-"""What a rule says: actions to take, and reasons not to."""
 
 
 def decide(state: State, seen: Observation, policy: Policy) -> Decision:
@@ -45,30 +31,27 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     rulings = [
         *_own_membership(state, seen, policy),
         *_failed_members(state, seen, policy),
-        *_removed_instances(state, seen, policy),
+        *destruction(state, seen, policy),
     ]
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
     refusals = tuple(ruling for ruling in rulings if isinstance(ruling, Reason))
     state, wanted = _writable(state, seen, wanted)
-    stale = stale_evidence(state, seen, policy, wanted)
-    registering = any(isinstance(action, Register) for action in wanted)
-    if wanted and (seen.record_set is None or stale or (registering and seen.block_record is None)):
-        return Decision(state, (), refusals, confirming_look(state, seen, policy, stale, lease=registering))
+    if look := confirming_look(state, seen, policy, wanted):
+        return Decision(state, (), refusals, look)
     return Decision(state, wanted, refusals, next_look(state, seen, policy))
 
 
 def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tuple[State, tuple[Action, ...]]:
-    """What of it may be done now: after a write that failed, the record set is left alone for a while.
+    """What of it may be done now: after a write that failed, nothing is written for a while.
 
     That it failed is forgotten once there is nothing to write any more: it is written now, by oneself or by others.
     """
-    destructions = tuple(action for action in wanted if isinstance(action, Destroy))
-    if state.write_troubles and seen.record_set is not None and len(destructions) == len(wanted):
+    if state.write_troubles and seen.record_set is not None and not wanted:
         state = replace(state, write_troubles=0)
-    return state, wanted if seen.now >= state.next_write else destructions
+    return state, wanted if seen.now >= state.next_write else ()
 
 
-def revised(record_set: RecordSet, edits: tuple[Action, ...], policy: Policy) -> RecordSet:
+def revised(record_set: RecordSet, edits: tuple[Edit, ...], policy: Policy) -> RecordSet:
     """The record set after the edits."""
     added = {action.address for action in edits if isinstance(action, Register)}
     removed = {action.address for action in edits if not isinstance(action, Register)}
@@ -142,15 +125,11 @@ def _answering(state: State, policy: Policy) -> tuple[int, int]:
 
 def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     suspected = suspects(state, policy)
-    down = [
-        address
-        for address in suspected
-        if state.health_of(address).down(policy) and _stayed(state, seen, policy, address)
-    ]
+    down = [address for address in suspected if state.health_of(address).down(policy)]
     if not down or seen.stopping:
         return
     down.sort(key=lambda address: (state.health_of(address).failing_since, int(address)))
-    if not _sure_of_oneself(state):
+    if not state.sure_of_oneself:
         why = Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER
         yield from (Reason.of(why, address, detail=_detail(state, address)) for address in down)
         return
@@ -169,11 +148,6 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
             yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=objectors)
     else:
         yield from _evictions(state, seen, policy, down)
-
-
-def _stayed(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
-    """Whether it is in for long enough to be removed, as readings of the API say."""
-    return seen.now - state.joined.get(address, seen.now) >= policy.least_stay
 
 
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
@@ -218,11 +192,6 @@ def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
     return int(len(members) == 1 and longest > 3 * policy.objection_time)
 
 
-def _sure_of_oneself(state: State) -> bool:
-    """Only who is in the record set, and passes its own check, may judge others."""
-    return state.own in state.members and state.own_health.passed > 0
-
-
 def _overdue(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
     return state.health_of(address).failing_for(seen.now) > policy.max_failures * policy.interval
 
@@ -230,22 +199,6 @@ def _overdue(state: State, seen: Observation, policy: Policy, address: Address) 
 def _floor(state: State) -> int:
     """How many members must stay: half of the most that were seen lately, rounded up."""
     return max(1, math.ceil(max((size for _, size in state.sizes), default=0) / 2))
-
-
-# -- instances that were removed ---------------------------------------------------------------------------
-
-
-def _removed_instances(state: State, seen: Observation, policy: Policy) -> Ruling:
-    if not policy.destroys or seen.stopping or not _sure_of_oneself(state):
-        return
-    if seen.now < state.destroy_not_before:
-        return
-    for address, removed_at in sorted(state.removed.items(), key=lambda item: (item[1], int(item[0]))):
-        health = state.health_of(address)
-        if seen.now - removed_at >= policy.destroy_delay and health.failures and health.local:
-            seconds = seen.now - removed_at
-            reason = Reason.of(Why.STILL_DOWN, address, seconds=seconds, detail=health.detail)
-            yield Destroy(address, reason)
 
 
 def _names(addresses: frozenset[Address]) -> str:

@@ -6,20 +6,21 @@ while all is not well (see `_rests_on_readings`); and where nothing has asked fo
 
 from __future__ import annotations
 
+from dnslb.decision.actions import Action, Destroy, Evict, Intend, Mark, Register, Withdraw
 from dnslb.decision.leases import holds
-from dnslb.decision.model import NEVER, Action, Destroy, Evict, Health, Look, Observation, Policy, State, Withdraw
+from dnslb.decision.model import NEVER, Health, Look, Observation, Policy, State
 from dnslb.decision.targets import failing, jury, suspects, watched
 from dnslb.records import Address
 
 
-def stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
+def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> frozenset[Address]:
     """Whom to probe again before what is wanted may be done.
 
     To judge anybody, oneself included, takes a fresh look at everybody: whether it is they or I rests on all of them.
     """
-    if not wanted or state.own is None:
+    if state.own is None:
         return frozenset()
-    judged = {action.address for action in wanted if isinstance(action, Evict | Destroy)}
+    judged = {action.address for action in wanted if isinstance(action, Evict | Intend | Destroy)}
     leaving = any(isinstance(action, Withdraw) and action.address == state.own for action in wanted)
     needed = jury(state, policy) | judged | state.left.keys() if judged or leaving else frozenset({state.own})
     if seen.record_set is None:
@@ -35,20 +36,29 @@ def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, 
     return at >= oldest or (address in seen.probes and at >= seen.probed_at)
 
 
-def confirming_look(state: State, seen: Observation, policy: Policy, stale: frozenset[Address], *, lease: bool) -> Look:
-    """The look that confirms what is wanted; where it has to wait, everything else goes on in the meantime."""
-    at = _confirm_at(state, seen, policy, stale, lease=lease)
+def confirming_look(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> Look | None:
+    """The look that confirms what is wanted, if it was not all seen just now.
+
+    Where it has to wait, everything else goes on in the meantime.
+    """
+    if not wanted:
+        return None
+    stale = _stale_evidence(state, seen, policy, wanted)
+    lease = any(isinstance(action, Register) for action in wanted)
+    intents = any(isinstance(action, Mark) for action in wanted)
+    unread = seen.record_set is None or (lease and seen.block_record is None) or (intents and seen.intents is None)
+    if not unread and not stale:
+        return None
+    at = _confirm_at(state, seen, policy, tried=not unread and stale <= seen.probes.keys())
     meanwhile = next_look(state, seen, policy)
-    return meanwhile if meanwhile.at < at else Look(at, read=True, probe=stale, lease=lease)
+    return meanwhile if meanwhile.at < at else Look(at, read=True, probe=stale, lease=lease, intents=intents)
 
 
-def _confirm_at(state: State, seen: Observation, policy: Policy, stale: frozenset[Address], *, lease: bool) -> float:
+def _confirm_at(state: State, seen: Observation, policy: Policy, *, tried: bool) -> float:
     """At once, unless the provider has to be spared, or the same was just tried and led to nothing."""
     if state.troubles:
         return max(seen.now, state.next_read)
-    if seen.record_set is not None and stale <= seen.probes.keys() and not (lease and seen.block_record is None):
-        return seen.now + policy.probe_interval
-    return seen.now
+    return seen.now + policy.probe_interval if tried else seen.now
 
 
 def next_look(state: State, seen: Observation, policy: Policy) -> Look:
@@ -61,14 +71,15 @@ def next_look(state: State, seen: Observation, policy: Policy) -> Look:
     blocked = blocked_for(state, seen) if state.own not in state.members else 0.0
     if blocked:
         allowed.append(seen.now + max(blocked, policy.recheck_interval))
-    read_at, hint_at = _reading_due(state, policy), _hint_due(state, policy)
-    at = max(seen.now, min(read_at, hint_at, state.next_probe, verdict, *rechecks.values(), *allowed))
+    read_at, hint_at, intents_at = _reading_due(state, policy), _hint_due(state, policy), _intents_due(state, policy)
+    at = max(seen.now, min(read_at, hint_at, intents_at, state.next_probe, verdict, *rechecks.values(), *allowed))
     if at >= verdict:
         return Look(at, read=True, probe=jury(state, policy) | state.left.keys())
     read = at >= read_at
     hint = at >= hint_at and not read
-    if read or hint or at >= state.next_probe:
-        return Look(at, read, watched(state, policy), lease=read and blocked > 0, hint=hint)
+    intents = at >= intents_at
+    if read or hint or intents or at >= state.next_probe:
+        return Look(at, read, watched(state, policy), lease=read and blocked > 0, intents=intents, hint=hint)
     return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
 
 
@@ -89,6 +100,13 @@ def _reading_due(state: State, policy: Policy) -> float:
 def _hint_due(state: State, policy: Policy) -> float:
     asked = policy.hints and (state.troubles or not _rests_on_readings(state, policy))
     return state.hints.next_ask if asked else NEVER
+
+
+def _intents_due(state: State, policy: Policy) -> float:
+    """Who may be about to be destroyed has to see that in time, by the API: name servers may be behind."""
+    if not policy.destroys and state.own in state.members:
+        return NEVER
+    return state.next_read if state.troubles else state.next_intents
 
 
 def _rests_on_readings(state: State, policy: Policy) -> bool:

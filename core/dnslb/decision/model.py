@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
-from dnslb.decision.hints import Hints, longest_unread
+from dnslb.decision.actions import Action, Edit, Mark
+from dnslb.decision.destroyrecord import IntentsView
+from dnslb.decision.hints import Hints
 from dnslb.decision.leases import LeaseView
 from dnslb.decision.reasons import Reason
 from dnslb.interfaces import ProbeResult
@@ -111,28 +112,14 @@ class Policy:
         return 30 * self.interval
 
     @property
-    def least_stay(self) -> float:
-        """How long others leave a member in that has just appeared, where instances are destroyed.
-
-        Every agent reads at least once in this time, so nobody who comes back goes unseen by those who may be about to
-        destroy it.
-        """
-        return 1.5 * self.interval if self.destroys else 0.0
-
-    @property
     def longest_absence(self) -> float:
         """The longest pause before an agent whose address others removed puts it back."""
         return self.interval * 2.0**MOST_EVICTIONS * 1.25
 
     @property
     def destroy_delay(self) -> float:
-        """From the removal of an instance to its destruction.
-
-        Longer than an instance that lives stays away: coming back is its veto. One that lives on hints may hear of its
-        removal as late as at its next reading.
-        """
-        unaware = 1.25 * longest_unread(self.interval) if self.hints else 0.0
-        return unaware + max(1.2 * self.longest_absence, 2.0 * self.ttl)
+        """From an intent to destruction, at least: an agent that lives has read the record by then, several times."""
+        return max(6.0 * self.interval, 2.0 * self.ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +164,7 @@ class State:
         own: the own address, None as long as there is none of this family.
         former: addresses that were the own one before, and may still be in the record set.
         record_set: as last seen, None before the first reading; with hints, as a name server showed it last.
-        read_at, shown: when the API was last read, or has taken a commit, and the members then.
-        joined: since when each member has been seen in the record set, by readings of the API.
+        shown: the members when the API was last read, or has taken a commit.
         sizes: (time, number of members) of the readings that count as recent, hints included.
         health: of every address that is probed, the own one included.
         registered_since: since when the own address has been seen in the record set; None while it is not.
@@ -191,11 +177,14 @@ class State:
         paced_until: before this, only a lone failure may be acted on.
         rounds: how many rounds of probes there were.
         removed: what this agent removed and may destroy, and since when it knows it to be gone.
-        destroy_not_before: when the next attempt to destroy may be made.
+        condemned: those whom this agent is to destroy, if nobody vetoes; they are probed as members are.
         last_slow: when a member was last removed for having failed too long.
         doubted: whom this agent removed so while nobody answered it; none once somebody does.
         refuted: one of them came back by itself: it is this agent that cannot reach anybody.
         lease: the block record as last read, None before the first reading.
+        intents: the destroy record as last read, None before the first reading.
+        next_intents: when that is to be read again, where it is read at all.
+        longest_ttl: the largest TTL of the record set that was seen, in seconds.
         troubles: readings in a row that failed.
         next_read, next_probe: when these are due.
         write_troubles: writes in a row that failed, while there was something to write.
@@ -206,9 +195,7 @@ class State:
     own: Address | None = None
     former: frozenset[Address] = frozenset()
     record_set: RecordSet | None = None
-    read_at: float = -NEVER
     shown: frozenset[Address] = frozenset()
-    joined: Mapping[Address, float] = field(default_factory=dict)
     sizes: tuple[tuple[float, int], ...] = ()
     health: Mapping[Address, Health] = field(default_factory=dict)
     registered_since: float | None = None
@@ -222,11 +209,14 @@ class State:
     paced_until: float = -NEVER
     rounds: int = 0
     removed: Mapping[Address, float] = field(default_factory=dict)
-    destroy_not_before: float = -NEVER
+    condemned: frozenset[Address] = frozenset()
     last_slow: float = -NEVER
     doubted: frozenset[Address] = frozenset()
     refuted: bool = False
     lease: LeaseView | None = None
+    intents: IntentsView | None = None
+    next_intents: float = -NEVER
+    longest_ttl: int = 0
     troubles: int = 0
     next_read: float = -NEVER
     next_probe: float = -NEVER
@@ -244,6 +234,11 @@ class State:
         """What the self-checks said."""
         return self.health_of(self.own) if self.own else UNKNOWN
 
+    @property
+    def sure_of_oneself(self) -> bool:
+        """Only who is in the record set, and passes its own check, may judge others."""
+        return self.own in self.members and self.own_health.passed > 0
+
     def health_of(self, address: Address) -> Health:
         """What the probes of an address said; nothing, where it was not probed."""
         return self.health.get(address, UNKNOWN)
@@ -258,47 +253,6 @@ class Trouble:
     writing: bool = False
 
 
-# -- actions -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Something to be done to one address, and why. `event` is what the log calls it once it is done."""
-
-    event: ClassVar[str]
-
-    address: Address
-    reason: Reason
-
-
-class Register(Action):
-    """Add the own address to the record set."""
-
-    event = "registered"
-
-
-class Withdraw(Action):
-    """Take an own address out of the record set."""
-
-    event = "withdrawn"
-
-
-class Evict(Action):
-    """Take a failed member out of the record set."""
-
-    event = "removed"
-
-
-class EvictSlowly(Evict):
-    """Take out a member that failed for so long that neither region nor floor protect it any more."""
-
-
-class Destroy(Action):
-    """Destroy the instance behind an address that left the record set."""
-
-    event = "destroyed"
-
-
 # -- in and out --------------------------------------------------------------------------------------------
 
 
@@ -308,26 +262,31 @@ class Observation:
 
     Attributes:
         now: the time.
-        wall: the time of day in seconds since 1970, which the block record is judged by; no other rule looks at it.
+        wall: the time of day in seconds since 1970: the block record is judged by it, and people read it in the destroy
+            record; no other rule looks at it.
         own: the own address of this family as it is now, None where there is none.
+        host: the own addresses of both families.
         record_set: what was read just now (or written, which is the same); None where nothing was.
         block_record: the block record of the service, if that was read for this; None where it was not.
+        intents: the same of the destroy record.
         trouble: the provider could not be read or written.
         hint: what a name server of the zone said just now, which may be old; None where none was asked or answered.
         silent: name servers were asked, and none gave an answer to go by.
         probes: what was probed just now, and `probed_at` when that began.
         local: those of `probes` that are in the own region; all of them where there are no regions.
         done: actions that were carried out since the last observation.
-        failed: destructions that were tried and failed.
         stopping: the agent is to leave.
         jitter: a random number from 0 to 1, new for every observation.
+        token: 8 to 64 random lower-case hexadecimal digits, new for every observation.
     """
 
     now: float
     wall: float = 0.0
     own: Address | None = None
+    host: frozenset[Address] = frozenset()
     record_set: RecordSet | None = None
     block_record: RecordSet | None = None
+    intents: RecordSet | None = None
     trouble: Trouble | None = None
     hint: RecordSet | None = None
     silent: bool = False
@@ -335,23 +294,24 @@ class Observation:
     probed_at: float = -NEVER
     local: frozenset[Address] = frozenset()
     done: tuple[Action, ...] = ()
-    failed: tuple[Action, ...] = ()
     stopping: bool = False
     jitter: float = 0.5
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """The next observation: when to make it, whether to read the record set, or to ask for a hint, and whom to probe.
 
-    `lease` asks for the block record too; it comes with `read` only, and where one cannot be read, neither was. At most
-    one of `read` and `hint` is asked for.
+    `lease` asks for the block record too, which comes with `read` only; `intents` asks for the destroy record. Where
+    one of these cannot be read, none of them was. At most one of `read` and `hint` is asked for.
     """
 
     at: float
     read: bool = False
     probe: frozenset[Address] = frozenset()
     lease: bool = False
+    intents: bool = False
     hint: bool = False
 
 
@@ -365,6 +325,11 @@ class Decision:
     look: Look
 
     @property
-    def edits(self) -> tuple[Action, ...]:
+    def edits(self) -> tuple[Edit, ...]:
         """The actions that change the record set."""
-        return tuple(action for action in self.actions if not isinstance(action, Destroy))
+        return tuple(action for action in self.actions if isinstance(action, Edit))
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The actions that change the destroy record."""
+        return tuple(action for action in self.actions if isinstance(action, Mark))

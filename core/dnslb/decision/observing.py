@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dnslb.decision.actions import Destroy, Evict, EvictSlowly, Withdraw
+from dnslb.decision.destroying import condemned
+from dnslb.decision.destroyrecord import watched_intents
 from dnslb.decision.leases import watched
 from dnslb.decision.model import (
     LEAVING_PAUSE,
@@ -12,15 +15,11 @@ from dnslb.decision.model import (
     MOST_WAVES,
     NEVER,
     UNKNOWN,
-    Destroy,
-    Evict,
-    EvictSlowly,
     Health,
     Observation,
     Policy,
     State,
     Trouble,
-    Withdraw,
 )
 from dnslb.decision.targets import failing, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
@@ -34,6 +33,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _record_set(state, seen, policy)
     state = _hint(state, seen, policy)
     state = _lease(state, seen)
+    state = _intents(state, seen, policy)
     state = _probes(state, seen, policy)
     return _provider(state, seen, policy)
 
@@ -47,7 +47,7 @@ def _own_address(state: State, seen: Observation) -> State:
 
 
 def _deeds(state: State, seen: Observation, policy: Policy) -> State:
-    if not seen.done and not seen.failed:
+    if not seen.done:
         return state
     removed = dict(state.removed)
     for action in seen.done:
@@ -59,8 +59,6 @@ def _deeds(state: State, seen: Observation, policy: Policy) -> State:
             removed[action.address] = seen.now
         elif isinstance(action, Withdraw) and action.address == state.own:
             state = replace(state, registered_since=None)
-    if seen.failed:
-        state = replace(state, destroy_not_before=seen.now + policy.interval)
     return replace(state, removed=removed)
 
 
@@ -68,19 +66,17 @@ def _record_set(state: State, seen: Observation, policy: Policy) -> State:
     if seen.record_set is None:
         return state
     members = seen.record_set.addresses
-    unbroken = seen.now - state.read_at <= policy.least_stay
     was_emptied = not members or all(_more_than_half_left(before, members) for before in (state.shown, state.members))
     state = _departures(state, seen, policy, members)
     interval = policy.disturbed_interval if _is_disturbed(state, seen, policy) else policy.interval
     state = replace(
         state,
         record_set=seen.record_set,
-        read_at=seen.now,
         shown=members,
-        joined=_joined(state, seen, members, unbroken=unbroken or not policy.hints),
         sizes=_sizes(state, seen, policy, members),
         former=state.former & members,
-        removed=_still_gone(state, seen, members, unbroken=unbroken),
+        removed={address: at for address, at in state.removed.items() if address not in members},
+        longest_ttl=max(state.longest_ttl, seen.record_set.ttl),
         refuted=state.refuted or bool(state.doubted & members),
         troubles=0,
         next_read=seen.now + interval * (0.75 + seen.jitter / 2),
@@ -138,18 +134,6 @@ def _sizes(
     return (*recent, (seen.now, len(members)))
 
 
-def _joined(state: State, seen: Observation, members: frozenset[Address], *, unbroken: bool) -> dict[Address, float]:
-    """Since when each member is in: a gap between two readings may have hidden that it was out, and came back."""
-    return {address: state.joined.get(address, seen.now) if unbroken else seen.now for address in members}
-
-
-def _still_gone(
-    state: State, seen: Observation, members: frozenset[Address], *, unbroken: bool
-) -> dict[Address, float]:
-    """Who is gone, and since when: a gap between two readings may have hidden that it came back."""
-    return {address: at if unbroken else seen.now for address, at in state.removed.items() if address not in members}
-
-
 def _hint(state: State, seen: Observation, policy: Policy) -> State:
     """A hint says whom to probe, and may raise the floor. Who is in, or out, and since when, is not its to say."""
     if seen.silent:
@@ -201,6 +185,13 @@ def _lease(state: State, seen: Observation) -> State:
     if seen.block_record is None:
         return state
     return replace(state, lease=watched(state.lease, seen.block_record, seen.now))
+
+
+def _intents(state: State, seen: Observation, policy: Policy) -> State:
+    if seen.intents is not None:
+        view = watched_intents(state.intents, seen.intents, seen.now)
+        state = replace(state, intents=view, next_intents=seen.now + policy.interval * (0.75 + seen.jitter / 2))
+    return replace(state, condemned=condemned(state, seen, policy))
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:

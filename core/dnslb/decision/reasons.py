@@ -38,7 +38,12 @@ class Why(enum.Enum):
     ELSEWHERE = "fails ({detail}), but is not in my region: it stays until it failed for {limit:interval}"
 
     # removed members
-    STILL_DOWN = "left the record set {seconds:.0f} s ago and still fails: {detail}"
+    GONE = "left the record set {seconds:.0f} s ago and fails ({detail}): it has {wait:.0f} s to veto"
+    ALIVE = "is an address of this host, which passed {passed:self-check} in a row: {by} is not to destroy it"
+    STILL_DOWN = "still fails ({detail}), and nobody vetoed for {seconds:.0f} s"
+    VETOED = "left the record set and fails ({detail}), but {by} vetoed: no other intent for {seconds:.0f} s"
+    BUDGET = "fails ({detail}), but {spent:instance} of {budget} an hour have been destroyed: it has to wait"
+    ILLEGIBLE = "fails ({detail}), but the destroy record has a line that cannot be read: nobody is destroyed"
 
 
 WITHOUT_OTHERS: Mapping[Why, str] = {

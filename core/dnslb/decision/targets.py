@@ -25,13 +25,13 @@ JURY = 16
 def known(state: State, policy: Policy) -> frozenset[Address]:
     """Everybody whose health is kept: oneself, the others, and those who left while they failed."""
     own = frozenset({state.own} if state.own else ())
-    return own | managed(state, policy) | frozenset(state.removed) | frozenset(state.left)
+    return own | managed(state, policy) | frozenset(state.removed) | frozenset(state.left) | state.condemned
 
 
 def watched(state: State, policy: Policy) -> frozenset[Address]:
     """Whom to probe in this round: oneself, the successor, every other time one more, and all who fail."""
     others = ring(state, policy)
-    picked = {*others[:1], *failing(state), *state.removed}
+    picked = {*others[:1], *failing(state), *state.removed, *state.condemned}
     if others and state.rounds % 2:
         picked.add(others[state.rounds // 2 % len(others)])
     return frozenset(picked | ({state.own} if state.own else set()))

@@ -8,7 +8,8 @@ from typing import Any
 
 from dnslb.decision import Look
 from dnslb.interfaces import ProbeResult, Service, Target
-from dnslb.keeper import Keeper, Parts, Surroundings
+from dnslb.keeper import Keeper
+from dnslb.parts import Parts, Surroundings
 from dnslb.records import Address, RecordType
 from dnslb.simulation.cluster import PORT, Cluster, Event, Node
 from dnslb.simulation.provider import NAME
@@ -68,4 +69,6 @@ class _Own:
         return self._found
 
 
-_TOLD = frozenset({"registered", "withdrawn", "removed", "destroyed", "refused", "destroy-failed"})
+_TOLD = frozenset(
+    {"registered", "withdrawn", "removed", "destroyed", "intended", "vetoed", "refused", "destroy-failed"}
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -156,6 +157,15 @@ UNKNOWN = Health()
 """Of who was never probed."""
 
 
+class Healths(dict[Address, Health]):
+    """The health of each address; made anew where one of them changes, and never changed itself."""
+
+    @functools.cached_property
+    def failing(self) -> frozenset[Address]:
+        """Whose last probe failed. Each decision asks many times, about hundreds of addresses."""
+        return frozenset(address for address, health in self.items() if health.failures)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """All that an agent remembers about one record set between two decisions.
@@ -197,7 +207,7 @@ class State:
     record_set: RecordSet | None = None
     shown: frozenset[Address] = frozenset()
     sizes: tuple[tuple[float, int], ...] = ()
-    health: Mapping[Address, Health] = field(default_factory=dict)
+    health: Healths = field(default_factory=Healths)
     registered_since: float | None = None
     evictions: int = 0
     not_before: float = -NEVER

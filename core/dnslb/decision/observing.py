@@ -16,6 +16,7 @@ from dnslb.decision.model import (
     NEVER,
     UNKNOWN,
     Health,
+    Healths,
     Observation,
     Policy,
     State,
@@ -204,12 +205,12 @@ def _probes(state: State, seen: Observation, policy: Policy) -> State:
             before = health.get(address, UNKNOWN)
             health[address] = _after(before, result, seen.probed_at, address in seen.local)
     if not seen.probes:
-        return replace(state, health=health)
+        return replace(state, health=Healths(health))
     removed = {address: at for address, at in state.removed.items() if not _answers(seen, address)}
     is_round = state.next_probe <= seen.probed_at
     state = replace(
         state,
-        health=health,
+        health=Healths(health),
         removed=removed,
         rounds=state.rounds + is_round,
         # Re-checks of a few do not put off the round of all.

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import dnslb
-from dnslb.decision import Destroy, Evict, Reason, Register, Why, Withdraw
+from dnslb.decision import Reason, Register, Why
+from dnslb.decision.actions import Action
 from dnslb.log import JsonFormatter, TerminalFormatter, reason_parts
 
 from pages import DOCS, blocks, known, rows, section
@@ -17,6 +18,9 @@ from pages import DOCS, blocks, known, rows, section
 EVENTS = DOCS / "reference" / "events.md"
 
 CORE = Path(dnslb.__file__).parent
+
+SAYS = {"say", "self.say", "self._say", "self._voice.say"}
+COMPLAINS = {"self.complain", "self._complain", "self._voice.complain"}
 
 
 @dataclasses.dataclass
@@ -28,7 +32,7 @@ class Said:
 
 
 def of_an_event(call: ast.Call, function: ast.AST) -> set[str]:
-    """The parts in a call of `say`, `_say` or `_complain`, those in `**about` included where `about` is a literal."""
+    """The parts in a call of SAYS or COMPLAINS, those in `**about` included where `about` is a literal."""
     parts = {word.arg for word in call.keywords if word.arg and word.arg != "exc_info"}
     for word in [word for word in call.keywords if not word.arg]:
         if isinstance(word.value, ast.Call):  # **reason_parts(...): the numbers of a reason have a table of their own
@@ -39,6 +43,12 @@ def of_an_event(call: ast.Call, function: ast.AST) -> set[str]:
                 ast.literal_eval(key) for node in literals if isinstance(node, ast.Dict) for key in node.keys if key
             }
     return parts | ({"service", "type"} if isinstance(call.func, ast.Attribute) else set())
+
+
+def actions(kind: type[Action] = Action) -> set[type[Action]]:
+    """Every kind of action that has a name in the log."""
+    named = {kind} if hasattr(kind, "event") else set()
+    return named.union(*(actions(each) for each in kind.__subclasses__()))
 
 
 def events() -> dict[str, Said]:
@@ -54,20 +64,21 @@ def events() -> dict[str, Said]:
         node
         for source in CORE.rglob("*.py")
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in {"say", "_say", "_complain"}
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name not in {"say", "_say", "complain", "_complain"}
     ]
     for function in functions:
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"say", "self._say", "self._complain"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in SAYS | COMPLAINS:
                 first, second = node.args[:2]
-                complains = ast.unparse(node.func) == "self._complain"
+                complains = ast.unparse(node.func) in COMPLAINS
                 level = "warning" if complains else ast.unparse(first).removeprefix("logging.").lower()
                 event = first if complains else second
                 parts = of_an_event(node, function)
                 if isinstance(event, ast.Constant):
                     add(str(event.value), level, parts)
                 else:  # of an action, once it is done
-                    for action in (Register, Withdraw, Evict, Destroy):
+                    for action in actions():
                         add(action.event, "info" if action is Register else "warning", parts)
     return found
 

@@ -206,7 +206,7 @@ def test_an_agent_that_stops_leaves_at_once_whatever_the_name_servers_say():
 
 
 @pytest.mark.parametrize("lag", [0.0, 60.0, math.inf])
-def test_a_dead_instance_is_destroyed_as_soon_as_without_hints(lag):
+def test_a_dead_instance_is_destroyed_once_a_living_one_would_have_read_of_it(lag):
     world = cluster(3, destroys=True)
     world.name_servers_lag = lambda: lag
     world.crash(A)
@@ -214,7 +214,7 @@ def test_a_dead_instance_is_destroyed_as_soon_as_without_hints(lag):
     [evicted] = world.done(Evict)
     [destroyed] = world.done(Destroy)
     assert destroyed.action.address == A
-    assert 6 * 5 <= destroyed.at - evicted.at <= 9 * 5
+    assert 1.25 * 600 + 4.75 * 5 <= destroyed.at - evicted.at <= 1.25 * 600 + 8 * 5
     assert destroyed.by == evicted.by
 
 
@@ -237,12 +237,12 @@ def test_an_instance_that_nobody_reaches_is_not_destroyed_however_late_its_retur
     assert world.done(Destroy) == []
 
 
-def test_with_a_destroyer_a_cluster_at_rest_lives_on_hints_too_and_asks_the_api_for_the_destroy_record():
+def test_with_a_destroyer_a_cluster_at_rest_lives_on_hints_too_and_reads_the_destroy_record_as_rarely():
     world = cluster(5, destroys=True)
     world.intents_reads = 0
     world.run(3600)
     assert world.reads / 5 <= 3600 / 450
-    assert world.intents_reads / 5 == pytest.approx(3600 / 5, rel=0.1)
+    assert 3600 / 750 - 1 <= world.intents_reads / 5 <= 3600 / 450
 
 
 # -- what a hint can do, at the smallest ---------------------------------------------------------------------

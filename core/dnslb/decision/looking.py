@@ -103,8 +103,13 @@ def _hint_due(state: State, policy: Policy) -> float:
 
 
 def _intents_due(state: State, policy: Policy) -> float:
-    """Who may be about to be destroyed has to see that in time, by the API: name servers may be behind."""
-    if not policy.destroys and state.own in state.members:
+    """Who may be about to be destroyed has to see that in time, by the API: name servers may be behind.
+
+    That is whoever others have removed, and any host with an address of the other family, which may have been. Who has
+    just started is about to register, and nobody destroys a member.
+    """
+    may_be_meant = policy.destroys if state.own in state.members else state.evictions > 0
+    if not may_be_meant:
         return NEVER
     return state.next_read if state.troubles else state.next_intents
 

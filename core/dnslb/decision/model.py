@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dnslb.decision.actions import Action, Edit, Mark
 from dnslb.decision.destroyrecord import IntentsView
-from dnslb.decision.hints import Hints
+from dnslb.decision.hints import Hints, longest_unread
 from dnslb.decision.leases import LeaseView
 from dnslb.decision.reasons import Reason
 from dnslb.interfaces import ProbeResult
@@ -119,8 +119,13 @@ class Policy:
 
     @property
     def destroy_delay(self) -> float:
-        """From an intent to destruction, at least: an agent that lives has read the record by then, several times."""
-        return max(6.0 * self.interval, 2.0 * self.ttl)
+        """From an intent to destruction, at least: whoever lives has read of it by then, and clients have left."""
+        return max(1.25 * self.intents_interval + 4.75 * self.interval, 2.0 * self.ttl)
+
+    @property
+    def intents_interval(self) -> float:
+        """Between two readings of the destroy record: as rarely, with hints, as the record set itself."""
+        return longest_unread(self.interval) if self.hints else self.interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ def _lease(state: State, seen: Observation) -> State:
 def _intents(state: State, seen: Observation, policy: Policy) -> State:
     if seen.intents is not None:
         view = watched_intents(state.intents, seen.intents, seen.now)
-        state = replace(state, intents=view, next_intents=seen.now + policy.interval * (0.75 + seen.jitter / 2))
+        state = replace(state, intents=view, next_intents=seen.now + policy.intents_interval * (0.75 + seen.jitter / 2))
     return replace(state, condemned=condemned(state, seen, policy))
 
 

@@ -100,13 +100,27 @@ class Bounds:
         """How many of so many members stay, whatever fails at once."""
         return max(1, math.ceil(nodes / 2))
 
+    @property
+    def request_rate(self) -> float:
+        """What one agent asks of the provider's API at rest, a second: a reading each T, unless it lives on hints."""
+        return 1 / self.unread + self._intents_rate
+
+    @property
+    def most_request_rate(self) -> float:
+        """The same while it sees a member fail."""
+        return 1 / self.policy.disturbed_interval + self._intents_rate
+
+    @property
+    def _intents_rate(self) -> float:
+        return 1 / self.policy.intents_interval if self.policy.destroys else 0.0
+
     def requests_an_hour(self, nodes: int) -> float:
-        """What all agents together send to the provider's API at rest: a reading each T, unless they live on hints."""
-        return nodes * 3600 / self.unread
+        """What all agents together ask of the provider's API at rest."""
+        return nodes * 3600 * self.request_rate
 
     def most_requests_an_hour(self, nodes: int) -> float:
         """The same while a member fails, and all see it."""
-        return nodes * 3600 / self.policy.disturbed_interval
+        return nodes * 3600 * self.most_request_rate
 
     def probes_a_second(self, nodes: int) -> float:
         """What all agents together send to each other, and themselves, at rest: in each round, and at each reading."""
@@ -115,8 +129,8 @@ class Bounds:
 
     def most_nodes(self, rate: float) -> int:
         """How many agents fit at rest into so many requests a second."""
-        return math.floor(rate * self.unread)
+        return math.floor(rate / self.request_rate)
 
     def most_disturbed_nodes(self, rate: float) -> int:
         """The same while a member fails, and all see it."""
-        return math.floor(rate * self.policy.disturbed_interval)
+        return math.floor(rate / self.most_request_rate)

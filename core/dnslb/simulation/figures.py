@@ -240,7 +240,7 @@ def _quiet(cluster: Cluster) -> Numbers:
     return {"requests": requests, "probes": probes / len(cluster.nodes) / 60}
 
 
-CRASH = Course("crash", _crash, repeat=10)
+CRASH = Course("crash", _crash, repeat=25)
 BLIPS = Course("blips", _blips)
 PARTITION = Course("partition", _partition)
 PORT_BLOCKED = Course("port-blocked", _port_blocked, WITH_DESTROYER)

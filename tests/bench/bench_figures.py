@@ -100,58 +100,64 @@ def run(part: Part, seed: int) -> Numbers:
 # -- showing -----------------------------------------------------------------------------------------------------
 
 
-def table(rows: Sequence[Row], nodes: Sequence[int], results: Results) -> str:
+Figures = Mapping[tuple[str, str, int], str]
+"""By row, who and nodes, as it is shown; the sketch has not all of them."""
+
+
+def figures(rows: Sequence[Row], nodes: Sequence[int], results: Results) -> Figures:
+    """What the runs come to, beside what was sketched."""
+    measured = {
+        (row.name, who, size): shown(row.figure(results[row.course.name, who, size]))
+        for row in rows
+        for who in AGENTS
+        for size in nodes
+    }
+    sketched = {(name, SKETCH, size): shown(figure) for name, each in SKETCHED.items() for size, figure in each.items()}
+    return {**measured, **sketched}
+
+
+def shown(figure: float) -> str:
+    """Three digits, or as many as there are before the point."""
+    if math.isinf(figure):
+        return "never"
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
+
+
+def table(rows: Sequence[Row], nodes: Sequence[int], of: Figures) -> str:
     """In Markdown. Bold is what is worse than in the Go package, or than it was sketched."""
     lines = [f"| N | | {' | '.join(map(str, nodes))} |", f"| --- | --- |{' ---: |' * len(nodes)}"]
     for row in rows:
         for title, who in ((row.title, GO), ("", OURS), ("", SKETCH)):
-            if who == SKETCH and row.name not in SKETCHED:
-                continue
-            cells = [_cell(row, who, size, results) for size in nodes]
-            lines.append(f"| {title} | {who} | {' | '.join(cells)} |")
+            if who != SKETCH or row.name in SKETCHED:
+                cells = [_cell(row, who, size, of) for size in nodes]
+                lines.append(f"| {title} | {who} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def worse(rows: Sequence[Row], nodes: Sequence[int], results: Results) -> list[str]:
-    """A line for each figure that is worse than another one, in words."""
+def worse(rows: Sequence[Row], nodes: Sequence[int], of: Figures) -> list[str]:
+    """A line for each figure of ours that is worse than another one."""
     return [
-        f"- {row.title}, {size} nodes: {told(_figure(row, OURS, size, results))}, {who} {told(than)}"
+        f"- {row.title}, {size} nodes: {of[row.name, OURS, size]}, {who} {of[row.name, who, size]}"
         for row in rows
         for size in nodes
-        for who, than in _better(row, size, results).items()
+        for who in _better(row, size, of)
     ]
 
 
-def told(figure: float | None) -> str:
-    """Three digits, or as many as there are before the point."""
-    if figure is None:
-        return ""
-    if math.isinf(figure):
-        return "never"
-    return f"{figure:.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+def _cell(row: Row, who: str, size: int, of: Figures) -> str:
+    text = of.get((row.name, who, size), "")
+    return f"**{text}**" if who == OURS and _better(row, size, of) else text
 
 
-def _cell(row: Row, who: str, size: int, results: Results) -> str:
-    text = told(_figure(row, who, size, results))
-    return f"**{text}**" if who == OURS and _better(row, size, results) else text
-
-
-def _figure(row: Row, who: str, size: int, results: Results) -> float | None:
-    if who == SKETCH:
-        return SKETCHED.get(row.name, {}).get(size)
-    return row.figure(results[row.course.name, who, size])
-
-
-def _better(row: Row, size: int, results: Results) -> dict[str, float]:
-    """Who else has a better figure than ours, by what is shown of it."""
+def _better(row: Row, size: int, of: Figures) -> list[str]:
+    """Who has a better figure than ours, by what is shown of it."""
     sign = -1 if row.more_is_better else 1
-    others = {who: _figure(row, who, size, results) for who in (GO, SKETCH)}
-    ours = _shown(_figure(row, OURS, size, results))
-    return {who: figure for who, figure in others.items() if figure is not None and sign * _shown(figure) < sign * ours}
+    ours = sign * _value(of[row.name, OURS, size])
+    others = {who: of[row.name, who, size] for who in (GO, SKETCH) if (row.name, who, size) in of}
+    return [who for who, text in others.items() if sign * _value(text) < ours]
 
 
-def _shown(figure: float | None) -> float:
-    text = told(figure)
+def _value(text: str) -> float:
     return math.inf if text == "never" else float(text)
 
 
@@ -190,9 +196,10 @@ def main(words: Collection[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; one for each processor")
     asked = parser.parse_args(words)
     results = run_all(list(parts(asked.rows, asked.nodes, asked.seeds, asked.first_seed)), asked.workers)
-    print(table(asked.rows, asked.nodes, results))
+    told = figures(asked.rows, asked.nodes, results)
+    print(table(asked.rows, asked.nodes, told))
     print(f"\n{harm(results)}\n")
-    print("\n".join(worse(asked.rows, asked.nodes, results)) or "Nothing is worse.")
+    print("Worse than elsewhere:\n", *(worse(asked.rows, asked.nodes, told) or ["- nothing"]), sep="\n")
 
 
 if __name__ == "__main__":

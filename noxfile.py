@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -119,10 +120,11 @@ def mutations(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the measurements that the documentation quotes, or only those that are named."""
+    """Run the measurements that the documentation quotes, or only those that are named; options go to each."""
     install_workspace(session, "test", PLUGINS)
-    for script in session.posargs or sorted(map(str, Path("tests/bench").glob("bench_*.py"))):
-        session.run("python", script)
+    named = list(itertools.takewhile(lambda word: word.endswith(".py"), session.posargs))
+    for script in named or sorted(map(str, Path("tests/bench").glob("bench_*.py"))):
+        session.run("python", script, *session.posargs[len(named) :])
 
 
 @nox.session(venv_backend="none")

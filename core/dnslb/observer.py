@@ -9,6 +9,7 @@ from dnslb.decision import Look, Observation, State, Trouble, attempts, block_na
 from dnslb.decision.actions import Action
 from dnslb.errors import ConfigurationError, ProviderError
 from dnslb.interfaces import ProbeResult, Service, Target
+from dnslb.log import LOGGER
 from dnslb.parts import Own, Parts, Surroundings
 from dnslb.records import Address, RecordSet, RecordType, Snapshot
 from dnslb.voice import Voice
@@ -131,17 +132,16 @@ class Observer:
     async def _probe(
         self, addresses: frozenset[Address], state: State, timeout: float
     ) -> Mapping[Address, ProbeResult]:
-        targets = [
-            Target(address, self._service.port)
-            for address in sorted(addresses, key=int)
-            for _ in range(attempts(state, address))
-        ]
+        targets: list[Target] = []
+        for address in sorted(addresses, key=int):
+            targets += [Target(address, self._service.port)] * attempts(state, address)
         results = await self._parts.probe(targets, timeout) if targets else {}
-        for target, result in results.items():
-            if not result.healthy:
-                about = {"address": str(target.address), "verdict": result.verdict.value, "detail": result.detail}
-                text = f"{target.address} {result.verdict.value}: {result.detail}"
-                self._voice.say(logging.DEBUG, "probe", text, **about)
+        if LOGGER.isEnabledFor(logging.DEBUG):  # asked first: there may be hundreds, each time
+            for target, result in results.items():
+                if not result.healthy:
+                    about = {"address": str(target.address), "verdict": result.verdict.value, "detail": result.detail}
+                    text = f"{target.address} {result.verdict.value}: {result.detail}"
+                    self._voice.say(logging.DEBUG, "probe", text, **about)
         return {target.address: result for target, result in results.items()}
 
     async def _local(self, addresses: frozenset[Address], state: State) -> frozenset[Address]:

@@ -137,7 +137,13 @@ class RecordSet:
 @functools.lru_cache(maxsize=256)
 def _addresses(values: tuple[str, ...]) -> frozenset[Address]:
     """Parsed once for each content: a decision asks for the members many times."""
-    return frozenset(map(ipaddress.ip_address, values))
+    return frozenset(map(_address, values))
+
+
+@functools.lru_cache(maxsize=4096)
+def _address(text: str) -> Address:
+    """The same object for the same address, which makes it cheap to compare the members of two readings."""
+    return ipaddress.ip_address(text)
 
 
 def _normalise_values(type_: RecordType, values: Iterable[str]) -> tuple[str, ...]:

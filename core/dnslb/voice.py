@@ -63,10 +63,12 @@ class Voice:
 
     def refuses(self, refusals: tuple[Reason, ...]) -> None:
         """Each refusal once, until it is none any more."""
-        for reason in refusals:
-            if (reason.why, reason.address) not in self._refusals:
+        refused = frozenset((reason.why, reason.address) for reason in refusals)
+        news = refused - self._refusals
+        self._refusals = refused
+        for reason in refusals if news else ():
+            if (reason.why, reason.address) in news:
                 self.say(logging.WARNING, "refused", str(reason), **reason_parts(reason))
-        self._refusals = frozenset((reason.why, reason.address) for reason in refusals)
 
     def members(self, record_set: RecordSet) -> None:
         """Says who the members are, if they are others than they were."""

@@ -143,8 +143,9 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
         for address in down:
             yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(suspected))
     elif seen.now < state.held_until:
+        objectors = _names(state.objectors)
         for address in down:
-            yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=_names(state.objectors))
+            yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=objectors)
     else:
         yield from _evictions(state, seen, policy, down)
 

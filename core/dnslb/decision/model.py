@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,6 +185,19 @@ class Health:
         return 0.0 if self.failing_since is None else now - self.failing_since
 
 
+UNKNOWN = Health()
+"""Of who was never probed."""
+
+
+class Healths(dict[Address, Health]):
+    """The health of each address; made anew where one of them changes, and never changed itself."""
+
+    @functools.cached_property
+    def failing(self) -> frozenset[Address]:
+        """Whose last probe failed. Each decision asks many times, about hundreds of addresses."""
+        return frozenset(address for address, health in self.items() if health.failures)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """All that an agent remembers about one record set between two decisions.
@@ -226,7 +240,7 @@ class State:
     record_set: RecordSet | None = None
     shown: frozenset[Address] = frozenset()
     sizes: tuple[tuple[float, int], ...] = ()
-    health: Mapping[Address, Health] = field(default_factory=dict)
+    health: Healths = field(default_factory=Healths)
     registered_since: float | None = None
     evictions: int = 0
     not_before: float = -NEVER
@@ -262,7 +276,7 @@ class State:
     @property
     def own_health(self) -> Health:
         """What the self-checks said."""
-        return self.health_of(self.own) if self.own else Health()
+        return self.health_of(self.own) if self.own else UNKNOWN
 
     @property
     def sure_of_oneself(self) -> bool:
@@ -271,7 +285,7 @@ class State:
 
     def health_of(self, address: Address) -> Health:
         """What the probes of an address said; nothing, where it was not probed."""
-        return self.health.get(address, Health())
+        return self.health.get(address, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

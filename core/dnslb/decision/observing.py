@@ -14,7 +14,9 @@ from dnslb.decision.model import (
     MOST_OBJECTIONS,
     MOST_WAVES,
     NEVER,
+    UNKNOWN,
     Health,
+    Healths,
     Observation,
     Policy,
     State,
@@ -23,8 +25,6 @@ from dnslb.decision.model import (
 from dnslb.decision.targets import failing, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address
-
-_UNKNOWN = Health()
 
 
 def observe(state: State, seen: Observation, policy: Policy) -> State:
@@ -130,7 +130,7 @@ def _judged_anew(state: State, seen: Observation, objectors: frozenset[Address])
     for address in objectors:
         before = health[address]
         health[address] = replace(before, failing_since=seen.now, returns=before.returns + 1)
-    return replace(state, health=health)
+    return replace(state, health=Healths(health))
 
 
 def _reading_interval(state: State, seen: Observation, policy: Policy) -> float:
@@ -224,15 +224,15 @@ def _probes(state: State, seen: Observation, policy: Policy) -> State:
         del health[address]
     for address, result in seen.probes.items():
         if address in wanted:
-            before = health.get(address) or _UNKNOWN
+            before = health.get(address, UNKNOWN)
             health[address] = _after(before, result, seen.probed_at, address in seen.local)
     if not seen.probes:
-        return replace(state, health=health)
+        return replace(state, health=Healths(health))
     removed = {address: at for address, at in state.removed.items() if not _answers(seen, address)}
     is_round = state.next_probe <= seen.probed_at
     state = replace(
         state,
-        health=health,
+        health=Healths(health),
         removed=removed,
         rounds=state.rounds + is_round,
         # Re-checks of a few do not put off the round of all.

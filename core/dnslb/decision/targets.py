@@ -51,7 +51,7 @@ def suspects(state: State, policy: Policy) -> frozenset[Address]:
 
 def failing(state: State) -> frozenset[Address]:
     """Everybody whose last probe failed, members or not."""
-    return frozenset(address for address, health in state.health.items() if health.failures)
+    return state.health.failing
 
 
 def attempts(state: State, address: Address) -> int:

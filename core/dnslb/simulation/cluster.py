@@ -7,6 +7,7 @@ simulated. Another kind of agent can be put in their place, which is how the ref
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,8 @@ class Cluster:
         self.provider = Provider(self.clock, random.Random(self.chance.random()), provider or ProviderModel())
         self.nodes = {address: Node(address) for address in map(address_of, range(size))}
         self.events: list[Event] = []
-        self.probes = 0
+        self.probes = self.self_checks = 0
+        """How many probes nodes have sent, and how many of these to themselves."""
         self.destroys = True
         """Whether the destroyer does what it is asked to."""
         self.on_destroy: Callable[[Address, Address], None] = lambda _by, _address: None
@@ -184,17 +186,25 @@ class Cluster:
         """One round of probes from a node; it takes as long as the slowest of them."""
         self.probes += len(targets)
         now = self.now
-        results = [(target, self._result(own, target.address, now)) for target in targets]
+        results: list[tuple[Target, ProbeResult]] = []
+        for target, attempts in itertools.groupby(targets):
+            number = sum(1 for _ in attempts)
+            self.self_checks += number * (target.address == own)
+            results += [(target, result) for result in self._results(own, target.address, number, now)]
         await self.clock.sleep(timeout if any(result is _SILENT for _, result in results) else ROUND_TRIP)
         best = best_of(results)
         self.on_probe(own, now, best)
         return best
 
-    def _result(self, own: Address, target: Address, now: float) -> ProbeResult:
+    def _results(self, own: Address, target: Address, number: int, now: float) -> Sequence[ProbeResult]:
+        """What so many probes at once find; only one of them, where all find the same."""
         node = self.nodes.get(target)
-        if node is None or node.destroyed or node.silent or not self.network.carries(own, target, now):
-            return _SILENT
-        return _HEALTHY if node.is_up else _REFUSED
+        if node is None or node.destroyed or node.silent or not self.network.reaches(own, target):
+            return (_SILENT,)
+        answer = _HEALTHY if node.is_up else _REFUSED
+        if not self.network.is_lossy or own == target:
+            return (answer,)
+        return [_SILENT if self.network.loses(own, target, now) else answer for _ in range(number)]
 
     async def destroy(self, by: Address, addresses: Iterable[Address]) -> None:
         """The destroyer: the instances are gone."""

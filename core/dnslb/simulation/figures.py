@@ -1,13 +1,15 @@
-"""What happens to a cluster when something goes wrong, as one number: the rows of the table in the documentation.
+"""What happens to a cluster when something goes wrong, in numbers: the rows of the table in the documentation.
 
-A row is a function from a cluster that has not begun to a figure. All run at the usual settings: T = 60 s, reads of
-0.1 s, writes of 0.25 s.
+A course is what happens to one cluster, from a function that runs it to the numbers that came of it. A row is one of
+these numbers over many seeds. All run at the usual settings: T = 60 s, reads of 0.1 s, writes of 0.25 s.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dnslb.decision import Policy
@@ -20,37 +22,70 @@ USUAL = Policy(interval=60.0, probe_interval=5.0, ttl=60)
 USUAL_PROVIDER = ProviderModel()
 WITH_DESTROYER = replace(USUAL, destroys=True)
 
-Measure = Callable[[Cluster], float]
+Numbers = Mapping[str, float]
+"""What came of a run, by name. What did not happen in the time that it had took `math.inf` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What happens to a cluster that has not begun.
+
+    `repeat`: how many times as many seeds as the others it gets, where what is asked for is rare.
+    """
+
+    name: str
+    run: Callable[[Cluster], Numbers]
+    policy: Policy = USUAL
+    provider: ProviderModel = USUAL_PROVIDER
+    repeat: int = 1
+
+    def numbers(self, make_agent: MakeAgent, size: int, seed: int) -> Numbers:
+        """What came of it for one cluster; `destroyed` and `emptied` are counted in every course.
+
+        They are instances that served when they were destroyed, and commits that left no address.
+        """
+        cluster = Cluster(size, self.policy, make_agent, seed, self.provider)
+        destroyed: list[Address] = []
+        cluster.on_destroy = lambda _by, address: destroyed.extend([address] * cluster.nodes[address].is_up)
+        numbers = self.run(cluster)
+        emptied = sum(bool(written.before) and not written.after for written in cluster.provider.history)
+        return {**numbers, "destroyed": len(destroyed), "emptied": emptied}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: what is measured, and how it is brought about."""
+    """One line of the table: which number of which course, and how those of all seeds become one."""
 
     name: str
     title: str
-    measure: Measure
-    policy: Policy = USUAL
-    provider: ProviderModel = USUAL_PROVIDER
+    course: Course
+    number: str
+    over_seeds: Callable[[Sequence[float]], float] = statistics.fmean
+    more_is_better: bool = False
 
-    def figure(self, make_agent: MakeAgent, size: int, seed: int) -> float:
-        """The figure for one cluster."""
-        return self.measure(Cluster(size, self.policy, make_agent, seed, self.provider))
+    def figure(self, runs: Iterable[Numbers]) -> float:
+        """The figure, from the runs of all seeds."""
+        return self.over_seeds([numbers[self.number] for numbers in runs])
+
+
+def p99(values: Sequence[float]) -> float:
+    """What 99 of 100 do not exceed: the value of that rank."""
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1]
 
 
 # -- what is counted ---------------------------------------------------------------------------------------------
 
 
-def _false_removals(cluster: Cluster, *, of: Callable[[Address], bool] = lambda _: True) -> list[Written]:
-    """Counts, from now on, each time that somebody takes out another member whose service is up."""
-    counted: list[Written] = []
+def _false_removals(cluster: Cluster, *, of: Callable[[Address], bool] = lambda _: True) -> list[Address]:
+    """Who is taken out by somebody else though its service is up, from now on, each time."""
+    removed: list[Address] = []
 
-    def count(written: Written) -> None:
+    def look(written: Written) -> None:
         gone = written.before - written.after - {written.by}
-        counted.extend(written for address in gone if cluster.nodes[address].is_up and of(address))
+        removed.extend(address for address in gone if cluster.nodes[address].is_up and of(address))
 
-    cluster.provider.on_write = count
-    return counted
+    cluster.provider.on_write = look
+    return removed
 
 
 def _share_of_time(cluster: Cluster, is_so: Callable[[], bool], end: float, when: Callable[[], bool]) -> float:
@@ -64,10 +99,13 @@ def _share_of_time(cluster: Cluster, is_so: Callable[[], bool], end: float, when
     return 100.0 * held / max(1, asked)
 
 
-def _seconds_until(cluster: Cluster, condition: Callable[[], bool], limit: float) -> float:
+def _seconds_until(cluster: Cluster, condition: Callable[[], bool], limit: float = HOUR) -> float:
+    """To a tenth of a second."""
     began = cluster.now
-    while not condition() and cluster.now - began < limit:
-        cluster.run_until(cluster.now + 0.5)
+    while not condition():
+        if cluster.now - began >= limit:
+            return math.inf
+        cluster.run_until(cluster.now + 0.1)
     return cluster.now - began
 
 
@@ -79,120 +117,162 @@ def _at_rest(cluster: Cluster) -> random.Random:
     return random.Random(cluster.chance.random())
 
 
-# -- rows --------------------------------------------------------------------------------------------------------
+# -- courses -----------------------------------------------------------------------------------------------------
 
 
-def _crash(cluster: Cluster) -> float:
+def _crash(cluster: Cluster) -> Numbers:
     victim = _at_rest(cluster).choice(list(cluster.nodes))
     cluster.crash(victim, silent=True)
-    return _seconds_until(cluster, lambda: victim not in cluster.members, HOUR)
+    return {"seconds": _seconds_until(cluster, lambda: victim not in cluster.members)}
 
 
-def _parted(cluster: Cluster) -> tuple[list[Written], list[Written]]:
-    """Half an hour in halves, and ten minutes after it: the false removals, and all writes."""
+def _blips(cluster: Cluster) -> Numbers:
+    """A hundred, of one node at a time: it is silent, or refuses, or its network is gone, for up to 5 s."""
+    chance = _at_rest(cluster)
+    already = len(cluster.provider.history)
+    for _ in range(100):
+        node, ways = chance.choice(list(cluster.nodes)), chance.randrange(3)
+        if ways == 2:
+            cluster.network.part([node])
+        else:
+            cluster.service_down(node, silent=ways == 1)
+        cluster.run_until(cluster.now + chance.uniform(0, 5))
+        cluster.network.heal()
+        cluster.service_up(node)
+        cluster.run_until(cluster.now + chance.uniform(0, 2 * MINUTE))
+    return {"removals": sum(len(each.before - each.after) for each in cluster.provider.history[already:])}
+
+
+def _partition(cluster: Cluster) -> Numbers:
+    """Half an hour in halves, and what it took until everybody was back for good after it."""
     chance = _at_rest(cluster)
     removals = _false_removals(cluster)
     already = len(cluster.provider.history)
     cluster.network.part(chance.sample(list(cluster.nodes), len(cluster.nodes) // 2))
     cluster.run_until(cluster.now + 30 * MINUTE)
     cluster.network.heal()
-    cluster.run_until(cluster.now + 10 * MINUTE)
-    return removals, cluster.provider.history[already:]
+    healed = cluster.now
+    cluster.run_until(healed + 30 * MINUTE)
+    written = cluster.provider.history[already:]
+    return {
+        "removals": len(removals),
+        "smallest": min((len(each.after) for each in written), default=len(cluster.nodes)),
+        "writes": len(written),
+        "recovery": max(0.0, _complete_since(cluster, written) - healed),
+    }
 
 
-def _parted_removals(cluster: Cluster) -> float:
-    return len(_parted(cluster)[0])
+def _complete_since(cluster: Cluster, written: Sequence[Written]) -> float:
+    """Since when everybody is in; never, where somebody is out."""
+    if len(cluster.members) < len(cluster.nodes):
+        return math.inf
+    outs = [place for place, each in enumerate(written) if len(each.after) < len(cluster.nodes)]
+    return written[outs[-1] + 1].at if outs else -math.inf
 
 
-def _parted_smallest(cluster: Cluster) -> float:
-    written = _parted(cluster)[1]
-    return min((len(each.after) for each in written), default=len(cluster.nodes))
-
-
-def _parted_writes(cluster: Cluster) -> float:
-    return len(_parted(cluster)[1])
-
-
-def _port_blocked(cluster: Cluster) -> float:
+def _port_blocked(cluster: Cluster) -> Numbers:
     _at_rest(cluster)
     for address in cluster.nodes:
         cluster.network.deafen(address)
     cluster.run_until(cluster.now + HOUR)
-    return sum(node.destroyed for node in cluster.nodes.values())
+    return {}
 
 
-def _isolated(cluster: Cluster) -> float:
+def _isolated(cluster: Cluster) -> Numbers:
     lonely = _at_rest(cluster).choice(list(cluster.nodes))
     removals = _false_removals(cluster, of=lambda address: address != lonely)
     cluster.network.part([lonely])
     cluster.run_until(cluster.now + 30 * MINUTE)
-    return len(removals)
+    return {"removals": len(removals)}
 
 
-def _unreachable(cluster: Cluster) -> float:
+def _unreachable(cluster: Cluster) -> Numbers:
     deaf = _at_rest(cluster).choice(list(cluster.nodes))
     cluster.network.deafen(deaf)
-    return _share_of_time(cluster, lambda: deaf in cluster.members, cluster.now + 2 * HOUR, lambda: True)
+    share = _share_of_time(cluster, lambda: deaf in cluster.members, cluster.now + 2 * HOUR, lambda: True)
+    return {"share": share}
 
 
-def _flapping(cluster: Cluster) -> float:
+def _flapping(cluster: Cluster) -> Numbers:
     victim = _at_rest(cluster).choice(list(cluster.nodes))
     for half in range(60):
         change = cluster.service_up if half % 2 else cluster.service_down
         cluster.at(cluster.now + 90 * half, lambda change=change: change(victim))  # type: ignore[misc]
     is_down = lambda: not cluster.nodes[victim].is_up  # noqa: E731
-    return _share_of_time(cluster, lambda: victim in cluster.members, cluster.now + 90 * 60, is_down)
+    return {"share": _share_of_time(cluster, lambda: victim in cluster.members, cluster.now + 90 * 60, is_down)}
 
 
-def _lossy(cluster: Cluster) -> float:
+def _loss(cluster: Cluster) -> Numbers:
     _at_rest(cluster)
     removals = _false_removals(cluster)
     cluster.network.loss = 0.1
     cluster.run_until(cluster.now + 6 * HOUR)
-    return len(removals)
+    return {"removals": len(removals)}
 
 
-def _cold_start(cluster: Cluster) -> float:
+def _cold_start(cluster: Cluster) -> Numbers:
     cluster.start(within=0.0)
-    return _seconds_until(cluster, lambda: len(cluster.members) == len(cluster.nodes), HOUR)
+    return {"seconds": _seconds_until(cluster, lambda: len(cluster.members) == len(cluster.nodes))}
 
 
-def _slow_start(cluster: Cluster) -> float:
+def _slow_start(cluster: Cluster) -> Numbers:
     for address in cluster.nodes:
         cluster.service_down(address)
         cluster.at(180.0, lambda address=address: cluster.service_up(address))  # type: ignore[misc]
     cluster.start(within=MINUTE)
     cluster.run_until(HOUR)
-    return sum(node.destroyed for node in cluster.nodes.values())
+    return {"gone": sum(node.destroyed for node in cluster.nodes.values())}
 
 
-def _half_dies(cluster: Cluster) -> float:
+def _half_dies(cluster: Cluster) -> Numbers:
     victims = frozenset(_at_rest(cluster).sample(list(cluster.nodes), len(cluster.nodes) // 2))
     for victim in victims:
         cluster.crash(victim, silent=True)
-    return _seconds_until(cluster, lambda: not victims & cluster.members, 2 * HOUR)
+    return {"seconds": _seconds_until(cluster, lambda: not victims & cluster.members, 2 * HOUR)}
 
 
-def _calls_an_hour(cluster: Cluster) -> float:
+def _quiet(cluster: Cluster) -> Numbers:
+    """What it costs that nothing happens, for an hour."""
     _at_rest(cluster)
-    already = cluster.provider.requests
-    cluster.run_until(cluster.now + 20 * MINUTE)
-    return 3 * (cluster.provider.requests - already)
+    requests, probes = cluster.provider.requests, cluster.probes - cluster.self_checks
+    cluster.run_until(cluster.now + HOUR)
+    requests, probes = cluster.provider.requests - requests, cluster.probes - cluster.self_checks - probes
+    return {"requests": requests, "probes": probes / len(cluster.nodes) / 60}
 
+
+CRASH = Course("crash", _crash, repeat=25)
+BLIPS = Course("blips", _blips)
+PARTITION = Course("partition", _partition)
+PORT_BLOCKED = Course("port-blocked", _port_blocked, WITH_DESTROYER)
+ISOLATED = Course("isolated", _isolated)
+UNREACHABLE = Course("unreachable", _unreachable)
+FLAPPING = Course("flapping", _flapping)
+LOSS = Course("loss", _loss)
+COLD_START = Course("cold-start", _cold_start)
+COLD_START_LIMITED = Course("cold-start-limited", _cold_start, provider=ProviderModel(rate=5.0))
+SLOW_START = Course("slow-start", _slow_start, WITH_DESTROYER)
+HALF_DIES = Course("half-dies", _half_dies)
+QUIET = Course("quiet", _quiet)
+
+_median = statistics.median
 
 ROWS = (
-    Row("crash", "crash: seconds to removal", _crash),
-    Row("partition", "partition 30 min: false removals", _parted_removals),
-    Row("partition-smallest", "the same: smallest set", _parted_smallest),
-    Row("partition-writes", "the same: record writes", _parted_writes),
-    Row("port-blocked", "port blocked, destroyer on: healthy destroyed", _port_blocked, WITH_DESTROYER),
-    Row("isolated", "isolated node: false removals of others", _isolated),
-    Row("unreachable", "nobody can reach it: % of time in DNS", _unreachable),
-    Row("flapping", "90 s up, 90 s down: % of down time in DNS", _flapping),
-    Row("loss", "10 % probe loss, 6 h: false removals", _lossy),
-    Row("cold-start", "cold start: seconds until all registered", _cold_start),
-    Row("cold-start-limited", "cold start at 5 API requests/s", _cold_start, provider=ProviderModel(rate=5.0)),
-    Row("slow-start", "180 s slow start, destroyer on: destroyed", _slow_start, WITH_DESTROYER),
-    Row("half-dies", "half of the cluster dies: until all gone", _half_dies),
-    Row("calls", "provider API calls an hour, all agents", _calls_an_hour),
+    Row("crash", "crash: seconds to removal", CRASH, "seconds", _median),
+    Row("crash-p99", "the same: 99 of 100 take at most", CRASH, "seconds", p99),
+    Row("blips", "100 blips of up to 5 s: removals", BLIPS, "removals"),
+    Row("partition", "partition 30 min: false removals", PARTITION, "removals"),
+    Row("partition-smallest", "the same: smallest set", PARTITION, "smallest", more_is_better=True),
+    Row("partition-writes", "the same: record writes", PARTITION, "writes"),
+    Row("partition-recovery", "the same: seconds until all are back", PARTITION, "recovery", _median),
+    Row("port-blocked", "port blocked, destroyer on: healthy destroyed", PORT_BLOCKED, "destroyed"),
+    Row("isolated", "isolated node: false removals of others", ISOLATED, "removals"),
+    Row("unreachable", "nobody can reach it: % of time in DNS", UNREACHABLE, "share"),
+    Row("flapping", "90 s up, 90 s down: % of down time in DNS", FLAPPING, "share"),
+    Row("loss", "10 % probe loss, 6 h: false removals", LOSS, "removals"),
+    Row("cold-start", "cold start: seconds until all registered", COLD_START, "seconds", _median),
+    Row("cold-start-limited", "cold start at 5 API requests/s", COLD_START_LIMITED, "seconds", _median),
+    Row("slow-start", "180 s slow start, destroyer on: destroyed", SLOW_START, "gone"),
+    Row("half-dies", "half of the cluster dies: until all gone", HALF_DIES, "seconds", _median),
+    Row("requests", "provider API calls an hour, all agents", QUIET, "requests"),
+    Row("probes", "probes of others that a node sends in a minute", QUIET, "probes"),
 )

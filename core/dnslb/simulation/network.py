@@ -51,17 +51,24 @@ class Network:
 
     # -- probes ------------------------------------------------------------------------------------------------
 
-    def carries(self, one: Address, other: Address, now: float) -> bool:
-        """Whether a probe that `one` sends now to `other` gets there, and its answer back."""
+    def reaches(self, one: Address, other: Address) -> bool:
+        """Whether there is a way from `one` to `other` and back."""
         if one == other:
             return True
         if self._side and self._side.get(one) != self._side.get(other):
             return False
-        if (self._deaf and other in self._deaf) or (self._cut and (one, other) in self._cut):
-            return False
+        return not (self._deaf and other in self._deaf) and not (self._cut and (one, other) in self._cut)
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether anything gets lost at all."""
+        return bool(self.loss or self.burst_loss)
+
+    def loses(self, one: Address, other: Address, now: float) -> bool:
+        """Whether a probe that `one` sends now to `other`, where there is a way, is lost all the same."""
         if self.loss and self._chance.random() < self.loss:
-            return False
-        return not (self.burst_loss and self._in_burst((one, other), now))
+            return True
+        return bool(self.burst_loss) and self._in_burst((one, other), now)
 
     def reaches_anybody_outside(self, node: Address) -> bool:
         """Whether clients reach the node: they are on the side of the world that was never cut off."""

@@ -104,7 +104,8 @@ def _intents(state: State, seen: Observation, policy: Policy, own: Address) -> R
         elif room > 0:
             room -= 1
             wait = wait_for_veto(state, policy)
-            line = new_line(address, Stage.INTENT, own, seen.token, seen.wall + wait)
+            token = f"{seen.token}{room:x}"  # no two of these intents have the same
+            line = new_line(address, Stage.INTENT, own, token, seen.wall + wait)
             numbers = {"seconds": seen.now - removed_at, "detail": health.detail, "wait": wait}
             yield Intend(address, Reason.of(Why.GONE, address, **numbers), line, over)
 

@@ -42,7 +42,8 @@ def best_of(results: Iterable[tuple[Target, ProbeResult]]) -> dict[Target, Probe
     """One result for each target: that it answered, if it did so at all; else what was found last."""
     best: dict[Target, ProbeResult] = {}
     for target, result in results:
-        if target not in best or not best[target].healthy:
+        before = best.get(target)
+        if before is None or not before.healthy:
             best[target] = result
     return best
 

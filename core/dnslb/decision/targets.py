@@ -11,7 +11,7 @@ import functools
 import ipaddress
 import zlib
 
-from dnslb.decision.model import Policy, State
+from dnslb.decision.model import MOST_ATTEMPTS, Policy, State
 from dnslb.records import Address, Network
 
 # An instance metadata service, which answers credentials to whoever asks; the other one is link-local.
@@ -25,7 +25,7 @@ JURY = 16
 def known(state: State, policy: Policy) -> frozenset[Address]:
     """Everybody whose health is kept: oneself, the others, and those who left while they failed."""
     own = frozenset({state.own} if state.own else ())
-    return own | frozenset(ring(state, policy)) | frozenset(state.removed) | frozenset(state.left) | state.condemned
+    return own | managed(state, policy) | frozenset(state.removed) | frozenset(state.left) | state.condemned
 
 
 def watched(state: State, policy: Policy) -> frozenset[Address]:
@@ -57,12 +57,14 @@ def failing(state: State) -> frozenset[Address]:
 def attempts(state: State, address: Address) -> int:
     """How many probes to send at once: who is in doubt gets three chances to answer, since packets get lost."""
     health = state.health.get(address)
-    return 3 if health is not None and health.failures else 1
+    return MOST_ATTEMPTS if health is not None and health.failures else 1
 
 
 def managed(state: State, policy: Policy) -> frozenset[Address]:
     """The other members that are probed and may be removed."""
-    return frozenset(ring(state, policy))
+    if state.own is None:
+        return frozenset()
+    return _others(state.members - state.former, state.own, policy.networks)
 
 
 def ring(state: State, policy: Policy) -> tuple[Address, ...]:
@@ -72,10 +74,16 @@ def ring(state: State, policy: Policy) -> tuple[Address, ...]:
     return _ring(state.members - state.former, state.own, policy.networks)
 
 
+# Cached, since each decision asks many times, and the members seldom change.
+@functools.lru_cache(maxsize=1024)
+def _others(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> frozenset[Address]:
+    return frozenset(address for address in members if address != own and manages(own, address, networks))
+
+
 @functools.lru_cache(maxsize=1024)
 def _ring(members: frozenset[Address], own: Address, networks: tuple[Network, ...]) -> tuple[Address, ...]:
-    others = [address for address in members if address != own and manages(own, address, networks)]
     here = _place(own)
+    others = _others(members, own, networks)
     return tuple(sorted(others, key=lambda address: (_place(address) <= here, _place(address))))
 
 

@@ -55,7 +55,9 @@ class Network:
         """Whether a probe that `one` sends now to `other` gets there, and its answer back."""
         if one == other:
             return True
-        if other in self._deaf or (one, other) in self._cut or self._side.get(one) != self._side.get(other):
+        if self._side and self._side.get(one) != self._side.get(other):
+            return False
+        if (self._deaf and other in self._deaf) or (self._cut and (one, other) in self._cut):
             return False
         if self.loss and self._chance.random() < self.loss:
             return False

@@ -375,7 +375,7 @@ class Own:
 
 
 TestDestruction = Destruction.TestCase
-TestDestruction.settings = effort(100, stateful_step_count=50)
+TestDestruction.settings = effort(60, stateful_step_count=50)
 
 
 def test_an_executor_that_was_frozen_before_the_call_does_not_destroy_who_came_back_meanwhile():

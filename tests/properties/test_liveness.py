@@ -31,7 +31,7 @@ def test_a_lone_crash_is_removed_within_two_intervals(size, seed, moment, number
     assert world.run_until(world.is_without(dead), 3 * T) <= 2.2 * T, "L1"
 
 
-@effort(10)
+@effort(5)
 @given(seeds, moments, st.integers(1, 11), st.floats(0, 30 * T))
 def test_everybody_is_back_within_twenty_intervals_of_the_end_of_a_partition(seed, moment, cut, seconds):
     world = cluster(12, seed, moment)

@@ -79,8 +79,8 @@ class Route53RecordManager:
     def read_together(self, keys: Sequence[tuple[str, RecordType]]) -> list[Snapshot]:
         """Several record sets by one listing; raises as `read`.
 
-        Route 53 lists names by their labels from the last one, so the names below a name follow it. There may be so much
-        between them that a page ends before; what is not on it is then read by itself.
+        Route 53 lists names by their labels from the last one, so the names below a name follow it. There may be
+        so much between them that a page ends before; what is not on it is then read by itself.
         """
         wanted = [RecordSet(name, type) for name, type in keys]
         listed = self._call(

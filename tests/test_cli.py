@@ -245,7 +245,10 @@ def test_metadata_cannot_steer_the_terminal(site, command):
 
 def test_one_plugin_is_shown_with_its_options_defaults_and_capabilities(command):
     done = command("plugins", "acme")
-    can = "max_values=7, atomic_names=False, min_ttl=1, min_interval=5.0, request_rate=None, propagation=0.0"
+    can = (
+        "max_values=7, atomic_names=False, min_ttl=1, min_interval=5.0, request_rate=None, propagation=0.0,"
+        " reads_together=False"
+    )
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "record manager acme: for tests",

@@ -38,6 +38,9 @@ class Records:
         await asyncio.sleep(self.delay() / 2)
         return snapshot
 
+    async def read_together(self, keys):
+        return [await self.read(name, type_) for name, type_ in keys]
+
     async def commit(self, changes):
         await asyncio.sleep(self.delay() / 2)
         receipt = self.zone.commit(changes)

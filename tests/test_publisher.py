@@ -48,6 +48,9 @@ class Records:
         self.reads += 1
         return self.zone.read(name, type_)
 
+    async def read_together(self, keys):
+        return [await self.read(name, type_) for name, type_ in keys]
+
     async def commit(self, changes):
         self.commits += 1
         return self.zone.commit(changes)

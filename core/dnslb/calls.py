@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from dnslb.errors import OutcomeUnknown, ProviderError, Unavailable
-from dnslb.interfaces import RecordManager
+from dnslb.interfaces import ReadsTogether, RecordManager
 from dnslb.records import Change, Receipt, RecordType, Snapshot
 from dnslb.text import one_line
 
@@ -92,6 +92,12 @@ class AsyncRecordManager:
     async def read(self, name: str, type_: RecordType) -> Snapshot:
         """As `RecordManager.read`."""
         return await self._calls.run(self._timeout, self._manager.read, name, type_)
+
+    async def read_together(self, keys: Sequence[tuple[str, RecordType]]) -> Sequence[Snapshot]:
+        """The record sets at these names, in one request where the provider can; raises as `RecordManager.read`."""
+        if len(keys) > 1 and isinstance(self._manager, ReadsTogether):
+            return await self._calls.run(self._timeout, self._manager.read_together, keys)
+        return [await self.read(name, type_) for name, type_ in keys]
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:
         """As `RecordManager.commit`.

@@ -37,6 +37,7 @@ class Capabilities:
         min_interval: the lowest sensible `check_interval` in seconds; shorter ones are raised to it.
         request_rate: how many requests a second it takes from all agents together; None where no limit is known.
         propagation: how many seconds a change takes until it is served, at most and on a usual day.
+        reads_together: whether the record manager is one that `ReadsTogether`, too.
     """
 
     max_values: int | None = None
@@ -45,6 +46,7 @@ class Capabilities:
     min_interval: float = 5.0
     request_rate: float | None = None
     propagation: float = 0.0
+    reads_together: bool = False
 
 
 @runtime_checkable
@@ -85,6 +87,20 @@ class RecordManager(Protocol):
 
     def close(self) -> None:
         """Gives back connections and files. Called once, and nothing is called after it."""
+
+
+@runtime_checkable
+class ReadsTogether(Protocol):
+    """What a record manager may be besides: one that reads several record sets of one service in one request.
+
+    Where a provider counts requests, that makes an agent cheaper. One that cannot is asked for each set by `read`.
+    """
+
+    def read_together(self, keys: Sequence[tuple[str, RecordType]]) -> Sequence[Snapshot]:
+        """The record sets at these names, of these types, in this order, each as by `read`; all of them or none.
+
+        They need not be of the same moment. Raises as `read`.
+        """
 
 
 @runtime_checkable

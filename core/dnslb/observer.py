@@ -106,16 +106,19 @@ class Observer:
 
     async def _read(self, look: Look) -> Trouble | None:
         self.snapshot = self.block_record = self.intents = None
-        fqdn, read = self._service.fqdn, self._parts.records.read
+        fqdn = self._service.fqdn
+        record_set = (fqdn, self._type)
+        block_record, intents = (block_name(fqdn), RecordType.TXT), (destroy_name(fqdn), RecordType.TXT)
+        asked = {record_set: look.read, block_record: look.lease, intents: look.intents}
+        keys = [key for key, is_asked in asked.items() if is_asked]
+        if not keys:
+            return None
         try:
-            snapshot = await read(fqdn, self._type) if look.read else None
-            block_record = await read(block_name(fqdn), RecordType.TXT) if look.lease else None
-            intents = await read(destroy_name(fqdn), RecordType.TXT) if look.intents else None
+            found = dict(zip(keys, await self._parts.records.read_together(keys), strict=True))
         except ProviderError as error:
             return self._voice.trouble(error)
-        if look.read or look.intents:
-            self._voice.works()
-        self.snapshot, self.block_record, self.intents = snapshot, block_record, intents
+        self._voice.works()
+        self.snapshot, self.block_record, self.intents = map(found.get, asked)
         return None
 
     async def _hint(self, look: Look) -> RecordSet | None:

@@ -34,8 +34,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 class Records(Protocol):
     """What the publisher writes through: `AsyncRecordManager`, or a simulated one."""
 
-    async def read(self, name: str, type_: RecordType) -> Snapshot:
-        """The record set as it is now."""
+    async def read_together(self, keys: Sequence[Key]) -> Sequence[Snapshot]:
+        """The record sets as they are now, all of them or none."""
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:
         """Compare and swap."""
@@ -76,7 +76,8 @@ class Publisher:
             Unavailable: the replies kept being lost, and none of the commits had been applied when it was read again.
             ProviderError: as for reading and committing; OutcomeUnknown never, it is found out.
         """
-        return await self.publish(await self._records.read(name, type_), revise)
+        [snapshot] = await self._records.read_together([(name, type_)])
+        return await self.publish(snapshot, revise)
 
     async def publish(self, snapshot: Snapshot, revise: Revise) -> Publication:
         """Publishes the revision of a record set that was read already; raises as `update`."""
@@ -122,7 +123,7 @@ class Publisher:
         raise Unavailable(f"{names}: no reply to the last of {ATTEMPTS} commits, and it was not applied")
 
     async def _read(self, keys: Sequence[Key]) -> Snapshots:
-        return tuple([await self._records.read(name, type_) for name, type_ in keys])
+        return tuple(await self._records.read_together(keys))
 
     def _pause(self, attempt: int) -> float:
         return self._chance.uniform(0, min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))

@@ -88,6 +88,9 @@ class Records:
         await self.host.sleep(CALL / 2)
         return snapshot
 
+    async def read_together(self, keys) -> list[Snapshot]:
+        return [await self.read(name, type_) for name, type_ in keys]
+
     async def commit(self, changes) -> Receipt:
         [change] = changes
         await self._arrive()

@@ -78,7 +78,12 @@ def _results(
 ) -> dict[str, Summary]:
     """Each kind of agent, with the same seeds; the picture is drawn as soon as there is something to draw."""
     burst = max(1, round(forecast.limit or 1))
-    provider = ProviderModel(rate=forecast.limit, burst=burst, propagation=forecast.propagation)
+    provider = ProviderModel(
+        rate=forecast.limit,
+        burst=burst,
+        propagation=forecast.propagation,
+        reads_together=forecast.capabilities.reads_together,
+    )
     setting = Setting(arguments.nodes, forecast.policy, provider)
     whole = len(agents) * arguments.runs
     results: dict[str, Summary] = {}

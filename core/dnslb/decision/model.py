@@ -35,6 +35,12 @@ SETTLING = 5.0
 MOST_ATTEMPTS = 3
 """How many probes at once who is in doubt gets: packets get lost."""
 
+LONGEST_PAUSE = 240.0
+"""Seconds that a member waits at most for a provider which asks for fewer requests, if that does not ask for more."""
+
+LONGEST_WAIT = 45.0
+"""The same for who waits to be registered: the last of a crowd should not sleep while the provider has time again."""
+
 LEAVING_PAUSE = 5.0
 """Seconds that an agent which leaves waits at most after a write that failed."""
 

@@ -10,6 +10,8 @@ from dnslb.decision.destroyrecord import watched_intents
 from dnslb.decision.leases import watched
 from dnslb.decision.model import (
     LEAVING_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_WAIT,
     MOST_EVICTIONS,
     MOST_OBJECTIONS,
     MOST_WAVES,
@@ -279,22 +281,23 @@ def _provider(state: State, seen: Observation, policy: Policy) -> State:
     state = _writing(state, seen, policy)
     if seen.trouble is None or seen.trouble.writing:
         return state
-    pause = _pause(seen.trouble, state.troubles, policy) * (0.75 + seen.jitter / 2)
+    pause = _pause(state, seen.trouble, state.troubles, policy) * (0.75 + seen.jitter / 2)
     return replace(state, troubles=state.troubles + 1, next_read=seen.now + pause)
 
 
 def _writing(state: State, seen: Observation, policy: Policy) -> State:
     """When to write again. A reading that succeeds says nothing about that: some providers throttle writes alone."""
     if seen.trouble is not None and seen.trouble.writing:
-        pause = _pause(seen.trouble, state.write_troubles, policy) * (0.75 + seen.jitter / 2)
+        pause = _pause(state, seen.trouble, state.write_troubles, policy) * (0.75 + seen.jitter / 2)
         state = replace(state, write_troubles=state.write_troubles + 1, next_write=seen.now + pause)
     # Who leaves has not the time to wait for long, and asks no more soon.
     return replace(state, next_write=min(state.next_write, seen.now + LEAVING_PAUSE)) if seen.stopping else state
 
 
-def _pause(trouble: Trouble, troubles: int, policy: Policy) -> float:
+def _pause(state: State, trouble: Trouble, troubles: int, policy: Policy) -> float:
     """Doubling from a second to 4 T; a provider that asks for fewer requests gets at least what it asks for."""
     doubled = 2.0 ** min(troubles, 16)
     if trouble.throttled:
-        return max(min(5 * doubled, 240.0), 1.34 * (trouble.retry_after or 0.0))
+        longest = LONGEST_PAUSE if state.own in state.members else LONGEST_WAIT
+        return max(min(5 * doubled, longest), 1.34 * (trouble.retry_after or 0.0))
     return min(doubled, 4 * policy.interval)

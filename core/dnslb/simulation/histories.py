@@ -132,6 +132,7 @@ def random_history(seed: int, every: float | None = None) -> History:
         staleness=chance.choice((0.0, 0.0, 0.0, 1.0)),
         rate=chance.choice((None, None, None, 5.0)),
         propagation=chance.choice((0.0, 2.0, 30.0)),
+        reads_together=seed % 2 == 0,
     )
     length = interval * (chance.uniform(25, 60) if policy.destroys else chance.uniform(15, 45))
     faults = [_random_fault(chance, size, interval, length) for _ in range(chance.choice((1, 2, 3, 4, 6, 8, 10, 12)))]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dnslb.errors import Conflict, OutcomeUnknown, ProviderError, Throttled, Unavailable
+from dnslb.publisher import Key
 from dnslb.records import Address, Change, Receipt, RecordSet, RecordType, Snapshot
 from dnslb.simulation.clock import Clock
 
@@ -26,6 +27,7 @@ class ProviderModel:
         staleness: how old at most what a read answers is; 0 for linearizable reads.
         busy: for how long after a change the next one is refused (`PriorRequestNotComplete`).
         propagation: how long a change takes until the zone's name servers show it.
+        reads_together: whether one request reads several record sets.
     """
 
     read_time: float = 0.1
@@ -36,6 +38,7 @@ class ProviderModel:
     staleness: float = 0.0
     busy: float = 0.0
     propagation: float = 0.0
+    reads_together: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,12 @@ class Provider:
 
     # -- calls ------------------------------------------------------------------------------------------------
 
-    async def read(self, name: str, type_: RecordType) -> Snapshot:
-        """As `RecordManager.read`."""
+    async def read(self, keys: Sequence[Key]) -> Sequence[Snapshot]:
+        """As `ReadsTogether.read_together`."""
         await self._arrive(self.model.read_time)
-        answer = self._as_read(name, type_)
+        answers = [self._as_read(name, type_) for name, type_ in keys]
         await self._clock.sleep(self.model.read_time / 2)
-        return Snapshot(answer, version=answer)
+        return [Snapshot(answer, version=answer) for answer in answers]
 
     async def shown(self, type_: RecordType) -> RecordSet:
         """What a name server of the zone says, whom nobody counts: the record set as it was a while ago."""
@@ -169,12 +172,16 @@ class Account:
         self._provider = provider
         self._own = own
 
-    async def read(self, name: str, type_: RecordType) -> Snapshot:
-        """As `RecordManager.read`."""
-        with self._telling():
-            snapshot = await self._provider.read(name, type_)
-        self._provider.on_read(self._own, snapshot.record_set)
-        return snapshot
+    async def read_together(self, keys: Sequence[Key]) -> Sequence[Snapshot]:
+        """In one request, or in one for each set, as the provider can."""
+        together = [keys] if self._provider.model.reads_together else [[key] for key in keys]
+        snapshots: list[Snapshot] = []
+        for some in together:
+            with self._telling():
+                snapshots += await self._provider.read(some)
+        for snapshot in snapshots:
+            self._provider.on_read(self._own, snapshot.record_set)
+        return snapshots
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:
         """As `RecordManager.commit`, for one record set."""

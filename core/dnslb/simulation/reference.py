@@ -47,7 +47,8 @@ class ReferenceAgent:
         await self._provider.upsert(RecordSet(NAME, RecordType.A).holding(wanted, self._cluster.policy.ttl))
 
     async def _read(self) -> frozenset[Address]:
-        return (await self._provider.read(NAME, RecordType.A)).record_set.addresses
+        [snapshot] = await self._provider.read_together([(NAME, RecordType.A)])
+        return snapshot.record_set.addresses
 
     async def _failed(self, members: frozenset[Address]) -> frozenset[Address]:
         """Those to be removed; their counts are cleared, whatever becomes of the write."""

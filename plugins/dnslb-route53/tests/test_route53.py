@@ -131,6 +131,27 @@ def test_a_read_is_one_request_for_one_record_set(connect, faults):
     assert "name=_blocked.www.ex.test&type=TXT" in reads[1]
 
 
+def test_several_record_sets_of_a_service_are_one_request(connect, faults):
+    manager = connect(endpoint_url=faults.url)
+    manager.read("www.ex.test", A)
+    before = len(requests(faults, "/rrset?"))
+    manager.read_together([("www.ex.test", A), ("_blocked.www.ex.test", TXT), ("_destroy.www.ex.test", TXT)])
+    [read] = requests(faults, "/rrset?")[before:]
+    assert "name=www.ex.test&maxitems=20" in read or "maxitems=20&name=www.ex.test" in read
+
+
+def test_what_is_not_on_the_page_any_more_is_read_by_itself(ministack, zone_id, connect, faults, write):
+    manager = connect(endpoint_url=faults.url)
+    write(manager, "full.ex.test", ONE)
+    write(manager, "_blocked.full.ex.test", "Hold=1", type=TXT)
+    for number in range(25):  # a digit comes before "_"
+        ministack.put(zone_id, Name=f"{number:02}.full.ex.test", Type="A", TTL=5, ResourceRecords=[{"Value": TWO}])
+    before = len(requests(faults, "/rrset?"))
+    found = manager.read_together([("full.ex.test", A), ("_blocked.full.ex.test", TXT), ("_destroy.full.ex.test", TXT)])
+    assert [each.record_set.values for each in found] == [(ONE,), ("Hold=1",), ()]
+    assert len(requests(faults, "/rrset?")[before:]) == 3
+
+
 def test_a_neighbour_in_the_listing_is_not_the_set(ministack, zone_id, connect, values):
     ministack.put(zone_id, Name="b.near.ex.test", Type="A", TTL=5, ResourceRecords=[{"Value": ONE}])
     ministack.put(zone_id, Name=r"\052.near.ex.test", Type="A", TTL=5, ResourceRecords=[{"Value": TWO}])

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from dnslb.errors import Rejected
-from dnslb.interfaces import RecordManager
+from dnslb.interfaces import ReadsTogether, RecordManager
 from dnslb.records import MAX_TTL, Change, RecordType
 from dnslb.testing.checks import not_applicable, within
 from dnslb.testing.record_managers.base import RecordManagerChecks, Store, values_of
@@ -131,6 +131,26 @@ class BasicChecks(RecordManagerChecks):
         assert declared.min_interval > 0, "min_interval is not a duration"
         assert declared.request_rate is None or declared.request_rate > 0, "request_rate lets nobody ask anything"
         assert declared.propagation >= 0, "propagation is not a duration"
+
+    def test_several_record_sets_are_read_as_each_of_them_is(self, manager: RecordManager, name: str) -> None:
+        """Present or absent, of one name and of names below it, in the order in which they were asked for."""
+        assert isinstance(manager, ReadsTogether) == self.capabilities.reads_together, (
+            "Capabilities.reads_together says something else than the record manager can"
+        )
+        if not isinstance(manager, ReadsTogether):
+            not_applicable("the record manager reads one record set at a time (Capabilities.reads_together is False)")
+        self.write(manager, name, RecordType.A, [ONE, TWO])
+        self.write(manager, f"_blocked.{name}", RecordType.TXT, ["Hold=1"])
+        wanted = [
+            *((f"_{below}.{name}", RecordType.TXT) for below in ("destroy", "blocked")),
+            *((name, type) for type in (RecordType.A, RecordType.AAAA)),
+        ]
+        found = [snapshot.record_set for snapshot in manager.read_together(wanted)]
+        assert [(each.name, each.type) for each in found] == wanted, "another order, or other record sets"
+        assert found == [manager.read(*key).record_set for key in wanted], "they are not what they are when read alone"
+        [snapshot] = manager.read_together([(name, RecordType.A)])
+        manager.commit([Change(snapshot, snapshot.record_set.holding([THREE], 60))])
+        assert values_of(manager, name, RecordType.A) == (THREE,), "what was read together cannot be committed on"
 
     def test_a_manager_can_be_closed(self, manager: RecordManager, store: Store, name: str) -> None:
         """Used or not, and without an error; what it wrote stays."""

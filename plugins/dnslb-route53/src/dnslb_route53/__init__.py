@@ -25,6 +25,12 @@ def dnslb_record_managers() -> Iterator[RecordManagerType]:
         factory=_make,
         # Five requests a second is all that an account has by default, for all of its agents.
         capabilities=Capabilities(
-            max_values=MAX_VALUES, atomic_names=True, min_ttl=0, min_interval=5.0, request_rate=5.0, propagation=60.0
+            max_values=MAX_VALUES,
+            atomic_names=True,
+            min_ttl=0,
+            min_interval=5.0,
+            request_rate=5.0,
+            propagation=60.0,
+            reads_together=True,
         ),
     )

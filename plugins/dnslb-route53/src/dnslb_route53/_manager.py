@@ -27,10 +27,14 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 5.0
 """Seconds between two looks at a change: mostly it is served within a minute, and all agents share one quota."""
 
 
+_PAGE = 20
+"""How many record sets to list where several are wanted: those of a service, and a few that stand between them."""
+
+
 class Route53RecordManager:
     """Reads from and writes to one hosted zone of Amazon Route 53.
 
-    A read and a commit are one request each, once the zone is known.
+    A read, of several record sets too, and a commit are one request each, once the zone is known.
 
     Raises:
         ConfigurationError: `fqdn` is not in the zone that the options name, there is no such profile, or AWS's own
@@ -71,6 +75,26 @@ class Route53RecordManager:
             MaxItems="1",
         )
         return records.snapshot_of(wanted, listed)
+
+    def read_together(self, keys: Sequence[tuple[str, RecordType]]) -> list[Snapshot]:
+        """Several record sets by one listing; raises as `read`.
+
+        Route 53 lists names by their labels from the last one, so the names below a name follow it. There may be
+        so much between them that a page ends before; what is not on it is then read by itself.
+        """
+        wanted = [RecordSet(name, type) for name, type in keys]
+        listed = self._call(
+            "list_resource_record_sets",
+            "ResourceRecordSets",
+            f"read {records.describe(wanted)}",
+            HostedZoneId=self._zone_for(wanted).id,
+            StartRecordName=min((each.name for each in wanted), key=len),
+            MaxItems=str(_PAGE),
+        )
+        snapshots = [records.snapshot_of(each, listed) for each in wanted]
+        if len(listed) < _PAGE:
+            return snapshots
+        return [each if each.record_set.exists else self.read(*key) for each, key in zip(snapshots, keys, strict=True)]
 
     def commit(self, changes: Sequence[Change]) -> Receipt:
         """Sends all changes in one batch, which Route 53 applies as a whole or not at all.

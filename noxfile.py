@@ -105,6 +105,20 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def simulation(session: nox.Session) -> None:
+    """Ten thousand random histories of clusters in virtual time, every invariant watched; or what the arguments say."""
+    session.install(*TESTED_VERSIONS, "-e", ".")
+    session.run("python", "-m", "dnslb.simulation", *(session.posargs or ["--seeds", "10000"]))
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Break the decision in one way at a time, or in those that are named: a test has to notice each."""
+    install_workspace(session, "test")
+    session.run("python", "tests/mutations.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the measurements that the documentation quotes, or only those that are named; options go to each."""
     install_workspace(session, "test", PLUGINS)

@@ -408,7 +408,7 @@ def test_who_was_removed_and_objects_is_back_when_it_is_explained(policy):
         held = cluster.provider.held(NAME, RecordType.A)
         cluster.provider.put(held.holding(held.addresses - {ONE}, policy.ttl), TWO)
         out = seconds_until(cluster, lambda: ONE in cluster.members, bound + 0.02)  # noqa: B023
-        assert out >= policy.objection_pause
+        assert out >= policy.objection_pause(policy.disturbed_interval)
 
 
 def test_who_lives_on_hints_is_back_no_later_than_is_explained():

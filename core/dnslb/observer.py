@@ -146,9 +146,9 @@ class Observer:
 
     async def _local(self, addresses: frozenset[Address], state: State) -> frozenset[Address]:
         """Those of the failing addresses that are in this region: nobody, where the filter cannot tell."""
-        failed = frozenset(address for address in addresses if state.health_of(address).failures)
         if self._parts.filter_region is None:
             return addresses
+        failed = frozenset(address for address in addresses if state.health_of(address).failures)
         if not failed:
             return failed
         try:

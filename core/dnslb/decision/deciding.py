@@ -15,7 +15,7 @@ from dnslb.decision.actions import Action, Edit, Evict, EvictSlowly, Register, R
 from dnslb.decision.destroying import destruction
 from dnslb.decision.leases import holder
 from dnslb.decision.looking import blocked_for, confirming_look, next_look
-from dnslb.decision.model import Decision, Health, Observation, Policy, State
+from dnslb.decision.model import MOST_RETURNS, Decision, Health, Observation, Policy, State
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import failing, jury, suspects
@@ -151,8 +151,8 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
 
 
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
-    """One at a time; where nobody answers, with time between them to come back, and no more once one did."""
-    if alone and state.refuted:
+    """One at a time, with time to come back; where nobody answers, with more of it, and no more once one did."""
+    if seen.now < state.paced_until or (alone and state.refuted):
         return False
     return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)
 
@@ -189,11 +189,19 @@ def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
         return int(4**state.wave) if seen.now - state.paced_until <= policy.interval else 1
     members = suspects(state, policy)
     longest = max(state.health_of(address).failing_for(seen.now) for address in members)
-    return int(len(members) == 1 and longest > 3 * policy.objection_time)
+    return int(len(members) == 1 and longest > 3 * policy.objection_time(policy.disturbed_interval))
 
 
 def _overdue(state: State, seen: Observation, policy: Policy, address: Address) -> bool:
-    return state.health_of(address).failing_for(seen.now) > policy.max_failures * policy.interval
+    """Whether it failed for so long that it goes whatever else holds: for ever longer, if it has shown to live.
+
+    It takes one who was a member all that time; who has just come back may be the one that is cut off.
+    """
+    if state.registered_since is None:
+        return False
+    health = state.health_of(address)
+    limit = policy.max_failures * policy.interval * 2.0 ** min(health.returns, MOST_RETURNS)
+    return min(health.failing_for(seen.now), seen.now - state.registered_since) > limit
 
 
 def _floor(state: State) -> int:

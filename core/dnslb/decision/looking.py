@@ -26,14 +26,15 @@ def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tup
     if seen.record_set is None:
         return needed
     oldest = seen.now - policy.evidence_age
-    return frozenset(address for address in needed if not _is_fresh(state, seen, address, oldest, address in judged))
+    if seen.probes and seen.now - seen.probed_at <= policy.longest_round(len(seen.probes)):
+        oldest = min(oldest, seen.probed_at)  # what was just asked is fresh, however slow the round was
+    return frozenset(address for address in needed if not _is_fresh(state, address, oldest, address in judged))
 
 
-def _is_fresh(state: State, seen: Observation, address: Address, oldest: float, is_judged: bool) -> bool:
+def _is_fresh(state: State, address: Address, oldest: float, is_judged: bool) -> bool:
     """Whether it was asked lately; of those who are judged, it takes an answer, or the lack of one."""
     health = state.health_of(address)
-    at = health.probed_at if is_judged else health.asked_at
-    return at >= oldest or (address in seen.probes and at >= seen.probed_at)
+    return (health.probed_at if is_judged else health.asked_at) >= oldest
 
 
 def confirming_look(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> Look | None:
@@ -131,7 +132,14 @@ def _rechecks(state: State, seen: Observation, policy: Policy) -> dict[Address, 
         address: max(seen.now, health.asked_at + policy.recheck_interval)
         for address, health in ((each, state.health_of(each)) for each in own | failing(state))
         if 0 < health.failures < policy.fall - 1 or (address == state.own and _is_unsettled(health, policy))
-    }
+    } | dict.fromkeys(_unasked(state, policy), seen.now)
+
+
+def _unasked(state: State, policy: Policy) -> frozenset[Address]:
+    """Who was removed asks everybody, to know whether it was wrong to remove it."""
+    if state.own in state.members or not state.evictions:
+        return frozenset()
+    return frozenset(address for address in jury(state, policy) if state.health_of(address).asked_at < state.out_since)
 
 
 def _verdict_at(state: State, seen: Observation, policy: Policy) -> float:

@@ -26,6 +26,15 @@ MOST_OBJECTIONS = 3
 MOST_WAVES = 5
 """After 1, 4, 16, 64 and 256 removals without an objection, there is nothing left to be careful about."""
 
+MOST_RETURNS = 4
+"""Who fails, and comes back each time that it is removed for that, is left alone for up to 2^4 times as long."""
+
+SETTLING = 5.0
+"""Seconds that probes and commits take, beside the readings, until all have seen what happened."""
+
+MOST_ATTEMPTS = 3
+"""How many probes at once who is in doubt gets: packets get lost."""
+
 LEAVING_PAUSE = 5.0
 """Seconds that an agent which leaves waits at most after a write that failed."""
 
@@ -82,25 +91,41 @@ class Policy:
         """How old a probe may be that a removal rests on."""
         return self.recheck_interval + self.probe_timeout
 
+    def longest_round(self, targets: int) -> float:
+        """How long a round of probes may take, where one comes after the other. Longer, and the agent was stopped."""
+        return self.probe_timeout * (MOST_ATTEMPTS * targets + 1)
+
     @property
     def disturbed_interval(self) -> float:
         """Between two readings while a member fails: who was wrongly removed must notice soon, to say so."""
         return self.interval / 4
 
     @property
-    def objection_time(self) -> float:
+    def disturbance(self) -> float:
+        """For how long a failure counts as new: after that, an agent reads as rarely again as at rest."""
+        return 7.5 * self.interval
+
+    def objection_pause(self, reading: float) -> float:
+        """How long whoever objects stays away all the same, so that everybody sees it leave and come back.
+
+        `reading` is the time between two readings, here and below: all who see the same members fail read as often.
+        """
+        return 1.4 * reading
+
+    def objection_time(self, reading: float) -> float:
         """How long whoever was removed has to come back, before more are removed."""
-        return self.interval * 0.8 + 2.0
+        return 3.2 * reading + SETTLING
 
-    @property
-    def objection_pause(self) -> float:
-        """How long whoever objects stays away all the same, so that everybody sees it leave and come back."""
-        return 1.4 * self.disturbed_interval
+    def objection_memory(self, reading: float) -> float:
+        """A member that comes back within this time objects to its removal.
 
-    @property
-    def objection_memory(self) -> float:
-        """A member that comes back within this time objects to its removal; who obeys stays away for longer."""
-        return 1.5 * self.interval
+        In a new disturbance, who obeys stays away for longer.
+        """
+        return 6.0 * reading + SETTLING
+
+    def absence(self, evictions: int, jitter: float) -> float:
+        """How long whoever obeys stays away, having been removed so many times in a row."""
+        return self.interval * 2.0**evictions * (1 + jitter / 4) + SETTLING
 
     @property
     def hold(self) -> float:
@@ -115,7 +140,7 @@ class Policy:
     @property
     def longest_absence(self) -> float:
         """The longest pause before an agent whose address others removed puts it back."""
-        return self.interval * 2.0**MOST_EVICTIONS * 1.25
+        return self.absence(MOST_EVICTIONS, 1.0)
 
     @property
     def destroy_delay(self) -> float:
@@ -134,7 +159,8 @@ class Health:
 
     Attributes:
         passed, failures: in a row, up to now; at most one of them is not 0.
-        failing_since: when the first of the failures was; None while there is none.
+        failing_since: when the first of the failures was, or the last return; None while there is none.
+        returns: how often it was removed and came back by itself since the first of the failures.
         probed_at: when the last probe was that said anything.
         asked_at: when the last probe was, even if it could not be made.
         detail: what the last probe said.
@@ -144,6 +170,7 @@ class Health:
     passed: int = 0
     failures: int = 0
     failing_since: float | None = None
+    returns: int = 0
     probed_at: float = -NEVER
     asked_at: float = -NEVER
     detail: str = ""
@@ -185,7 +212,8 @@ class State:
         registered_since: since when the own address has been seen in the record set; None while it is not.
         evictions: how often in a row others removed the own address.
         not_before: when the own address may be registered again.
-        left: members that left, and when that was seen; forgotten after a while.
+        left: members that left, and until when they object if they come back.
+        out_since: when the own address was last seen to have been removed by others.
         objectors: those who came back soon, while they still failed; nobody is judged before `held_until`.
         objections: how often that happened since all of them answered.
         wave: how many times in a row members were removed and nobody objected; more may go each time.
@@ -217,6 +245,7 @@ class State:
     evictions: int = 0
     not_before: float = -NEVER
     left: Mapping[Address, float] = field(default_factory=dict)
+    out_since: float = -NEVER
     objectors: frozenset[Address] = frozenset()
     objections: int = 0
     held_until: float = -NEVER

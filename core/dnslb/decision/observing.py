@@ -36,6 +36,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _lease(state, seen)
     state = _intents(state, seen, policy)
     state = _probes(state, seen, policy)
+    state = _removal(state, seen, policy)
     return _provider(state, seen, policy)
 
 
@@ -69,7 +70,7 @@ def _record_set(state: State, seen: Observation, policy: Policy) -> State:
     members = seen.record_set.addresses
     was_emptied = not members or all(_more_than_half_left(before, members) for before in (state.shown, state.members))
     state = _departures(state, seen, policy, members)
-    interval = policy.disturbed_interval if _is_disturbed(state, seen, policy) else policy.interval
+    interval = _reading_interval(state, seen, policy)
     state = replace(
         state,
         record_set=seen.record_set,
@@ -95,20 +96,21 @@ def _departures(state: State, seen: Observation, policy: Policy, members: frozen
 
     A removal is a question, and coming back is the answer: while nobody objects, more may be removed each time.
     """
-    recent = {address: at for address, at in state.left.items() if seen.now - at <= policy.objection_memory}
+    reading = _reading_interval(state, seen, policy)
+    recent = {address: until for address, until in state.left.items() if seen.now <= until}
     leaving = state.shown - members - {state.own}
     back = recent.keys() & members
     objectors = frozenset(back & failing(state))
-    left = {**recent, **dict.fromkeys(leaving, seen.now)}
+    left = {**recent, **dict.fromkeys(leaving, seen.now + policy.objection_memory(reading))}
     if left or state.left:
-        state = replace(state, left={address: at for address, at in left.items() if address not in back})
+        state = replace(state, left={address: until for address, until in left.items() if address not in back})
     if objectors:
-        state = _hold(state, seen, policy, objectors)
+        state = _hold(_judged_anew(state, seen, objectors), seen, policy, objectors)
     if back:
-        return replace(state, wave=0, paced_until=seen.now + policy.objection_time)
+        return replace(state, wave=0, paced_until=seen.now + policy.objection_time(reading))
     if leaving and seen.now >= state.paced_until:
         wave = state.wave + 1 if seen.now - state.paced_until <= policy.interval else 1
-        return replace(state, wave=min(wave, MOST_WAVES), paced_until=seen.now + policy.objection_time)
+        return replace(state, wave=min(wave, MOST_WAVES), paced_until=seen.now + policy.objection_time(reading))
     return state
 
 
@@ -122,10 +124,19 @@ def _hold(state: State, seen: Observation, policy: Policy, objectors: frozenset[
     )
 
 
-def _is_disturbed(state: State, seen: Observation, policy: Policy) -> bool:
-    """Whether somebody fails, and not only those that have done so for long."""
-    limit = policy.objection_memory * MOST_WAVES
-    return any(state.health[address].failing_for(seen.now) < limit for address in suspects(state, policy))
+def _judged_anew(state: State, seen: Observation, objectors: frozenset[Address]) -> State:
+    """Who comes back was alive just now, so its failure counts from now on."""
+    health = dict(state.health)
+    for address in objectors:
+        before = health[address]
+        health[address] = replace(before, failing_since=seen.now, returns=before.returns + 1)
+    return replace(state, health=Healths(health))
+
+
+def _reading_interval(state: State, seen: Observation, policy: Policy) -> float:
+    """Between two readings as things are: shorter while somebody fails who has not done so for long."""
+    since = (state.health[address].failing_for(seen.now) for address in suspects(state, policy))
+    return policy.disturbed_interval if any(seconds < policy.disturbance for seconds in since) else policy.interval
 
 
 def _sizes(
@@ -163,23 +174,33 @@ def _membership(state: State, seen: Observation, policy: Policy, *, was_emptied:
         return state
     if was_emptied:  # no agent removes more than half: somebody else did, and to wait would be an outage
         return replace(state, registered_since=None)
-    state = replace(state, registered_since=None, evictions=min(state.evictions + 1, MOST_EVICTIONS))
-    if _objects(state, policy):
-        state = _hold(state, seen, policy, suspects(state, policy))
-        return replace(state, not_before=seen.now + policy.objection_pause)
-    pause = policy.interval * min(2**state.evictions, 2**MOST_EVICTIONS) * (1 + seen.jitter / 4)
-    return replace(state, not_before=seen.now + pause)
+    evictions = min(state.evictions + 1, MOST_EVICTIONS)
+    not_before = seen.now + policy.absence(evictions, seen.jitter)
+    return replace(state, registered_since=None, evictions=evictions, out_since=seen.now, not_before=not_before)
+
+
+def _removal(state: State, seen: Observation, policy: Policy) -> State:
+    """Who was removed, and finds others to fail, judges nobody; it comes back soon if not all of them do.
+
+    Then it may have been wrong to remove it. It stays away for as long as it takes everybody to see it leave.
+    """
+    fail = suspects(state, policy)
+    if state.own in state.members or seen.now >= state.not_before or not fail:
+        return state
+    if seen.now >= state.held_until:
+        state = _hold(state, seen, policy, fail)
+    soon = seen.now + policy.objection_pause(_reading_interval(state, seen, policy))
+    return replace(state, not_before=min(soon, state.not_before)) if _objects(state, policy) else state
 
 
 def _objects(state: State, policy: Policy) -> bool:
-    """Whether it was wrong to remove this agent, as far as it can tell: others fail for it too, and not all of them.
+    """Whether others answer this agent that was removed. Of two, each is as likely to be right, and both stay.
 
-    Of two, each is as likely to be right, and both stay. Who was removed again and again gives in.
+    Who was removed again and again gives in.
     """
     others = jury(state, policy) - {state.own}
-    some_answer = any(state.health[address].passed for address in others if address in state.health)
-    some_fail = bool(suspects(state, policy))
-    return some_fail and (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
+    some_answer = any(state.health_of(address).passed for address in others)
+    return (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
 
 
 def _lease(state: State, seen: Observation) -> State:
@@ -192,7 +213,8 @@ def _intents(state: State, seen: Observation, policy: Policy) -> State:
     if seen.intents is not None:
         view = watched_intents(state.intents, seen.intents, seen.now)
         state = replace(state, intents=view, next_intents=seen.now + policy.intents_interval * (0.75 + seen.jitter / 2))
-    return replace(state, condemned=condemned(state, seen, policy))
+    doomed = condemned(state, seen, policy)
+    return state if doomed == state.condemned else replace(state, condemned=doomed)
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:
@@ -244,6 +266,7 @@ def _after(health: Health, result: ProbeResult, at: float, local: bool) -> Healt
         return replace(health, passed=0, asked_at=at, detail=result.detail)
     return Health(
         failures=health.failures + 1,
+        returns=health.returns,
         failing_since=at if health.failing_since is None else health.failing_since,
         probed_at=at,
         asked_at=at,

@@ -11,7 +11,7 @@ import functools
 import ipaddress
 import zlib
 
-from dnslb.decision.model import Policy, State
+from dnslb.decision.model import MOST_ATTEMPTS, Policy, State
 from dnslb.records import Address, Network
 
 # An instance metadata service, which answers credentials to whoever asks; the other one is link-local.
@@ -57,7 +57,7 @@ def failing(state: State) -> frozenset[Address]:
 def attempts(state: State, address: Address) -> int:
     """How many probes to send at once: who is in doubt gets three chances to answer, since packets get lost."""
     health = state.health.get(address)
-    return 3 if health is not None and health.failures else 1
+    return MOST_ATTEMPTS if health is not None and health.failures else 1
 
 
 def managed(state: State, policy: Policy) -> frozenset[Address]:

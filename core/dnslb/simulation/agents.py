@@ -55,7 +55,9 @@ class KeeperAgent:
         if event == "bug":  # said while the exception is handled, which ends the simulation instead
             raise  # noqa: PLE0704
         if event in _TOLD:
-            self._cluster.events.append(Event(self._cluster.now, self._node.address, event, text, parts))
+            told = Event(self._cluster.now, self._node.address, event, text, parts)
+            self._cluster.events.append(told)
+            self._cluster.on_event(told)
 
 
 class _Own:

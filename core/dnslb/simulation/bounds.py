@@ -74,12 +74,13 @@ class Bounds:
     @property
     def objection(self) -> float:
         """How long a member is out that was removed wrongly and sees why: others fail for it, too."""
-        return SLOWEST_READING * self.policy.interval + self.policy.objection_pause + self.commit
+        pause = self.policy.objection_pause(self.policy.disturbed_interval)
+        return SLOWEST_READING * self.policy.interval + pause + self.commit
 
     @property
     def absence(self) -> float:
         """How long a member is out that was removed wrongly and sees nothing wrong, the first time."""
-        return SLOWEST_READING * self.unread + 2 * 1.25 * self.policy.interval + self.commit
+        return SLOWEST_READING * self.unread + self.policy.absence(1, 1.0) + self.commit
 
     @property
     def longest_absence(self) -> float:

@@ -26,12 +26,13 @@ class Pause:
 class Task:
     """A coroutine that runs in virtual time."""
 
-    __slots__ = ("_coroutine", "_due", "ended")
+    __slots__ = ("_coroutine", "_due", "_missed", "ended", "is_stopped")
 
     def __init__(self, coroutine: Coroutine[Any, None, None]) -> None:
         self._coroutine = coroutine
         self._due = 0
-        self.ended = False
+        self._missed = False
+        self.ended = self.is_stopped = False
 
     def cancel(self) -> None:
         """Ends it where it is, as a crash would."""
@@ -51,7 +52,11 @@ class Task:
         due = self._due
 
         def wake() -> None:
-            if not self.ended and due == self._due:
+            if self.ended or due != self._due:
+                return
+            if self.is_stopped:
+                self._missed = True
+            else:
                 self._resume(clock)
 
         clock.call_at(at, wake)
@@ -60,6 +65,17 @@ class Task:
         """Cuts the pause short in which it is."""
         if not self.ended:
             self._wake_at(clock, clock.now())
+
+    def stop(self) -> None:
+        """Nothing is done any more until it goes on, as after SIGSTOP."""
+        self.is_stopped = True
+
+    def go_on(self, clock: Clock) -> None:
+        """As after SIGCONT: what was due in the meantime is done now."""
+        self.is_stopped = False
+        if self._missed:
+            self._missed = False
+            self.wake(clock)
 
 
 class Clock:

@@ -89,6 +89,8 @@ class Cluster:
         self.destroys = True
         """Whether the destroyer does what it is asked to."""
         self.on_destroy: Callable[[Address, Address], None] = lambda _by, _address: None
+        self.on_probe: Callable[[Address, float, Mapping[Target, ProbeResult]], None] = lambda _by, _at, _results: None
+        self.on_event: Callable[[Event], None] = lambda _: None
         self._make_agent = make_agent
 
     @property
@@ -103,9 +105,10 @@ class Cluster:
 
     # -- what people and accidents do -----------------------------------------------------------------------------
 
-    def register_all(self) -> None:
-        """Begins with everybody in the record set, as after a long and quiet time."""
-        self.provider.put(RecordSet(NAME, RecordType.A).holding(self.nodes, self.policy.ttl), next(iter(self.nodes)))
+    def register_all(self, addresses: Iterable[Address] | None = None) -> None:
+        """Begins with everybody in the record set, or with these, as after a long and quiet time."""
+        members = self.nodes if addresses is None else addresses
+        self.provider.put(RecordSet(NAME, RecordType.A).holding(members, self.policy.ttl), next(iter(self.nodes)))
 
     def start(self, addresses: Iterable[Address] | None = None, within: float = 0.0) -> None:
         """Starts agents, each at a moment of its own in the next `within` seconds."""
@@ -146,6 +149,16 @@ class Cluster:
         self.service_up(address)
         self._start(address)
 
+    def stop_process(self, address: Address) -> None:
+        """The agent does nothing any more, as after SIGSTOP; it does not know, and its clock goes on."""
+        if (task := self.nodes[address].task) is not None:
+            task.stop()
+
+    def continue_process(self, address: Address) -> None:
+        """The agent goes on where it was, as after SIGCONT."""
+        if (task := self.nodes[address].task) is not None:
+            task.go_on(self.clock)
+
     def stop_agent(self, address: Address) -> None:
         """Asks the agent to leave, as SIGTERM does."""
         node = self.nodes[address]
@@ -179,7 +192,9 @@ class Cluster:
             self.self_checks += number * (target.address == own)
             results += [(target, result) for result in self._results(own, target.address, number, now)]
         await self.clock.sleep(timeout if any(result is _SILENT for _, result in results) else ROUND_TRIP)
-        return best_of(results)
+        best = best_of(results)
+        self.on_probe(own, now, best)
+        return best
 
     def _results(self, own: Address, target: Address, number: int, now: float) -> Sequence[ProbeResult]:
         """What so many probes at once find; only one of them, where all find the same."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dnslb.errors import Conflict, OutcomeUnknown, Throttled, Unavailable
+from dnslb.errors import Conflict, OutcomeUnknown, ProviderError, Throttled, Unavailable
 from dnslb.records import Address, Change, Receipt, RecordSet, RecordType, Snapshot
 from dnslb.simulation.clock import Clock
 
@@ -59,6 +60,10 @@ class Provider:
         self.throttled = 0
         self.conflicts = 0
         self.on_write: Callable[[Written], None] = lambda _: None
+        self.on_commit: Callable[[Address], None] = lambda _by: None
+        self.on_text: Callable[[Address, RecordSet, RecordSet], None] = lambda _by, _before, _after: None
+        self.on_read: Callable[[Address, RecordSet], None] = lambda _by, _answer: None
+        self.on_trouble: Callable[[Address, ProviderError], None] = lambda _by, _error: None
         self._clock = clock
         self._chance = chance
         self._now_holds: dict[tuple[str, RecordType], RecordSet] = {}
@@ -86,6 +91,8 @@ class Provider:
             written = Written(self._clock.now(), by, before.addresses, record_set.addresses)
             self.history.append(written)
             self.on_write(written)
+        else:
+            self.on_text(by, before, record_set)
 
     def for_agent(self, own: Address) -> Account:
         """What one agent reads and writes through."""
@@ -164,12 +171,17 @@ class Account:
 
     async def read(self, name: str, type_: RecordType) -> Snapshot:
         """As `RecordManager.read`."""
-        return await self._provider.read(name, type_)
+        with self._telling():
+            snapshot = await self._provider.read(name, type_)
+        self._provider.on_read(self._own, snapshot.record_set)
+        return snapshot
 
     async def commit(self, changes: Sequence[Change]) -> Receipt:
         """As `RecordManager.commit`, for one record set."""
         [change] = changes
-        await self._provider.write(change.after, self._own, expected=change.before)
+        self._provider.on_commit(self._own)
+        with self._telling():
+            await self._provider.write(change.after, self._own, expected=change.before)
         return Receipt()
 
     async def upsert(self, record_set: RecordSet) -> None:
@@ -179,3 +191,11 @@ class Account:
     async def wait(self, receipt: Receipt, timeout: float) -> bool:  # noqa: ARG002 - served as soon as it is written
         """As `RecordManager.wait`."""
         return True
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except ProviderError as error:
+            self._provider.on_trouble(self._own, error)
+            raise

@@ -6,9 +6,13 @@ import os
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from dnslb.testing import NOT_APPLICABLE
 from dnslb.testing.nameservers import SERVERS
+
+settings.register_profile("thorough", max_examples=2000)
+"""For `--hypothesis-profile=thorough`: twenty times as many examples, see tests/effort.py."""
 
 
 def pytest_configure() -> None:

@@ -331,6 +331,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "destroying: the budget is a tenth of the members an hour",
     ),
     Mutation(
+        "what was begun soon forgotten",
+        "decision/destroying",
+        "    if sighting.line.stage in COUNTED and",
+        "    if sighting.line.stage is Stage.DESTROYED and",
+        "destroying: what was begun and never written down counts for an hour too",
+    ),
+    Mutation(
         "intents of living members carried out",
         "decision/destroying",
         "(sighting.line.by == state.own or sighting.line.by not in state.members)",

@@ -2,12 +2,27 @@
 
 import itertools
 import statistics
+from dataclasses import replace
 
 import pytest
 
-from dnslb.decision import Destroy, Evict, EvictSlowly, Look, Observation, Register, State, Why, Withdraw, decide
+from dnslb.decision import (
+    Destroy,
+    Evict,
+    EvictSlowly,
+    Health,
+    Look,
+    Observation,
+    Register,
+    State,
+    Why,
+    Withdraw,
+    decide,
+)
+from dnslb.decision.model import Healths
+from dnslb.records import RecordSet, RecordType
 
-from world import World, address, policy
+from world import HEALTHY, REFUSED, World, address, policy
 
 A, B, C, D, E = map(address, range(1, 6))
 
@@ -399,6 +414,20 @@ def test_an_address_that_changes_is_replaced():
     assert world.members == {new, B}
     assert [deed.action.reason.why for deed in world.done(Withdraw)] == [Why.MOVED]
     assert now == 0.0
+
+
+def test_what_must_stay_is_counted_without_an_address_that_this_host_had_before():
+    failed = Health(failures=5, failing_since=0.0, probed_at=95.0, asked_at=95.0)
+    members = RecordSet("www.example.test", RecordType.A).holding([A, B, C, D], 60)
+    state = State(
+        own=A, former=frozenset({D}), record_set=members, shown=members.addresses, health=Healths({B: failed})
+    )
+    state = replace(state, sizes=((50.0, 6),), registered_since=0.0)
+    probes = {A: HEALTHY, B: REFUSED, C: HEALTHY}
+    seen = Observation(now=100.0, own=A, record_set=members, probes=probes, probed_at=100.0)
+    decision = decide(state, seen, policy())
+    assert {(type(action), action.address) for action in decision.actions} == {(Withdraw, D)}
+    assert [reason.why for reason in decision.refusals] == [Why.FLOOR]
 
 
 def test_the_same_arguments_give_the_same_decision():

@@ -328,6 +328,19 @@ def test_the_budget_is_a_tenth_of_the_members_an_hour():
     assert len(times) >= 2
 
 
+def test_what_was_begun_and_never_written_down_counts_for_an_hour_too():
+    world = cluster(5, 5.0)
+    world.crash(A)
+    put(
+        world, ipaddress.ip_address("192.0.2.9"), stage=Stage.EXECUTING
+    )  # nobody here would probe that, or go on with it
+    world.run(0.95 * HOUR)
+    assert world.done(Destroy) == []
+    assert Why.BUDGET in whys(world)
+    world.run(0.1 * HOUR)
+    assert [deed.action.address for deed in world.done(Destroy)] == [A]
+
+
 def test_an_agent_that_comes_back_is_registered_although_a_line_about_it_is_left():
     world = cluster(3)
     put(world, A, stage=Stage.DESTROYED)

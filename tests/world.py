@@ -8,6 +8,7 @@ import ipaddress
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from dnslb.decision import (
     Action,
@@ -222,7 +223,7 @@ class World:
 
     def _observation(self, own: Address, agent: Agent, **seen) -> Observation:
         wall = WALL + self.now + self.wall_offset(own)
-        about = {"host": self.siblings(own) | {own}, "stopping": agent.stopping}
+        about: dict[str, Any] = {"host": self.siblings(own) | {own}, "stopping": agent.stopping}
         about |= {"jitter": self.chance.random(), "token": f"{self.chance.getrandbits(64):016x}"}
         return Observation(self.now, wall, own, **about, **seen)
 

@@ -91,12 +91,13 @@ class Keeper:
     async def _step(self, look: Look, *, stopping: bool = False) -> Look:
         observer = self._observer
         decision = self._decide(await observer.observe(look, self.state, self._policy.probe_timeout, stopping=stopping))
+        seen_at = self._now()
         if decision.edits and observer.snapshot:
             decision = await self._publish(observer.snapshot, decision, stopping=stopping)
             if decision.edits:  # they rest on what was written, and a commit needs what was read
                 return Look(self._now(), read=True)
         if decision.marks and observer.intents:
-            decision = await self._mark(observer.intents, decision)
+            decision = await self._mark(observer.intents, decision, seen_at)
         return decision.look
 
     def _decide(self, seen: Observation) -> Decision:
@@ -135,7 +136,7 @@ class Keeper:
             self._voice.done(action)
         return self._decide(after(self.state, record_set=publication.record_set, done=done, stopping=stopping))
 
-    async def _mark(self, snapshot: Snapshot, decision: Decision) -> Decision:
+    async def _mark(self, snapshot: Snapshot, decision: Decision, seen_at: float) -> Decision:
         """Writes into the destroy record what is wanted, and has done what it then says."""
         after, marks = self._observer.after, decision.marks
 
@@ -154,13 +155,17 @@ class Keeper:
         decision = self._decide(seen)
         for mark in marks:
             if isinstance(mark, Destroy):
-                decision = await self._destroy(mark)
+                decision = await self._destroy(mark, seen_at)
             else:
                 self._voice.done(mark)
         return decision
 
-    async def _destroy(self, action: Destroy) -> Decision:
+    async def _destroy(self, action: Destroy, seen_at: float) -> Decision:
         assert self._parts.destroy is not None  # the policy says whether there is one
+        if (late := self._now() - seen_at) > self._policy.destroy_within:
+            text = f"{action.address} is not destroyed before another look: the last one is {late:.0f} s old"
+            self._voice.say(logging.WARNING, "destroy-late", text)
+            return self._decide(self._observer.after(self.state))
         try:
             await self._parts.destroy(frozenset({action.address}))
         except ProviderError as error:

@@ -159,7 +159,7 @@ def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone
 
 def _evictions(state: State, seen: Observation, policy: Policy, down: list[Address]) -> Ruling:
     floor = _floor(state)
-    room = len(state.members) - floor
+    room = len(state.members - state.former) - floor  # addresses that this host had before leave, too
     fail = len(suspects(state, policy) | (failing(state) & state.left.keys()))
     allowed = _allowed(state, seen, policy, fail)
     for address in down:

@@ -25,6 +25,9 @@ MOST_LINES = 16
 BUDGET_TIME = 3600.0
 """For so many seconds, by the clock of each reader, a destruction counts against the budget."""
 
+COUNTED = frozenset({Stage.EXECUTING, Stage.DESTROYED})
+"""What does: whoever is asked to destroy may do so, and then die before it is written down."""
+
 
 def destruction(state: State, seen: Observation, policy: Policy) -> Ruling:
     """What is to be vetoed, intended and destroyed, as far as the destroy record has been read."""
@@ -104,7 +107,8 @@ def _intents(state: State, seen: Observation, policy: Policy, own: Address) -> R
         elif room > 0:
             room -= 1
             wait = wait_for_veto(state, policy)
-            line = new_line(address, Stage.INTENT, own, seen.token, seen.wall + wait)
+            token = f"{seen.token}{room:x}"  # no two of these intents have the same
+            line = new_line(address, Stage.INTENT, own, token, seen.wall + wait)
             numbers = {"seconds": seen.now - removed_at, "detail": health.detail, "wait": wait}
             yield Intend(address, Reason.of(Why.GONE, address, **numbers), line, over)
 
@@ -119,10 +123,10 @@ def _spared(state: State, policy: Policy, seen: Observation, address: Address) -
 
 def _is_over(state: State, sighting: Sighting, now: float, policy: Policy) -> bool:
     """Whether a line says nothing any more. An intent that led to nothing for so long leads to nothing."""
-    if sighting.line.stage is Stage.DESTROYED:
-        return now - sighting.since >= BUDGET_TIME
+    if sighting.line.stage in COUNTED and now - sighting.since < BUDGET_TIME:
+        return False
     since = sighting.known_since if sighting.line.is_pending else sighting.since
-    return now - since >= memory(state, policy)
+    return sighting.line.stage is Stage.DESTROYED or now - since >= memory(state, policy)
 
 
 # -- destroy -----------------------------------------------------------------------------------------------
@@ -180,8 +184,7 @@ def _budget(state: State) -> int:
 
 
 def _spent(state: State, now: float, *, but: Line) -> int:
-    stages = {Stage.EXECUTING, Stage.DESTROYED}
-    counted = [sighting for sighting in _sightings(state) if sighting.line.stage in stages and sighting.line != but]
+    counted = [sighting for sighting in _sightings(state) if sighting.line.stage in COUNTED and sighting.line != but]
     return sum(now - sighting.since < BUDGET_TIME for sighting in counted)
 
 

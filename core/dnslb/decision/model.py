@@ -148,6 +148,14 @@ class Policy:
         return max(1.25 * self.intents_interval + 4.75 * self.interval, 2.0 * self.ttl)
 
     @property
+    def destroy_within(self) -> float:
+        """How long after the look that it rests on the destroyer may be asked.
+
+        A process may stand still between its last commit and the call, and whoever comes back meanwhile lives.
+        """
+        return self.destroy_delay / 2
+
+    @property
     def intents_interval(self) -> float:
         """Between two readings of the destroy record: as rarely, with hints, as the record set itself."""
         return longest_unread(self.interval) if self.hints else self.interval
@@ -321,7 +329,7 @@ class Observation:
         done: actions that were carried out since the last observation.
         stopping: the agent is to leave.
         jitter: a random number from 0 to 1, new for every observation.
-        token: 8 to 64 random lower-case hexadecimal digits, new for every observation.
+        token: 8 to 63 random lower-case hexadecimal digits, new for every observation.
     """
 
     now: float

@@ -370,7 +370,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "counters reset before the commit",
         "decision/observing",
         "write_troubles=state.write_troubles + 1,",
-        "health={}, write_troubles=state.write_troubles + 1,",
+        "health=Healths(), write_troubles=state.write_troubles + 1,",
         "decision: a write that failed is tried again as soon as it may be",
     ),
     Mutation(

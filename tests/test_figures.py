@@ -1,4 +1,4 @@
-"""The table of figures: each row at a few nodes against what was asked of it."""
+"""The table of figures: each row at a few nodes against what was asked of it, and the page against its command."""
 
 import re
 import statistics
@@ -10,6 +10,9 @@ from dnslb.simulation.agents import KeeperAgent
 from dnslb.simulation.figures import CRASH, QUIET, ROWS, p99
 from dnslb.simulation.reference import ReferenceAgent
 
+from pages import DOCS, rows, section
+
+PAGE = DOCS / "explanation" / "figures.md"
 NODES = 5
 CRASHES = 60
 
@@ -125,3 +128,24 @@ def test_bold_is_what_is_worse_than_elsewhere():
         "- crash: seconds to removal, 2 nodes: 9, first sketch 8.5",
         "- the same: smallest set, 5 nodes: 2, Go package 3",
     ]
+
+
+# -- the page ----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_has_the_table_that_the_command_prints():
+    table = [line for line in section(PAGE, "The table").splitlines() if line.startswith("|")]
+    nodes = [int(cell) for cell in table[0].split("|")[3:-1]]
+    assert f"bench_figures.py --nodes {','.join(map(str, nodes))}\n" in section(PAGE, "The table")
+    names = {row.title: row.name for row in ROWS}
+    told, name = {}, ""
+    for line in table[2:]:
+        title, who, *cells = (cell.strip() for cell in line.split("|")[1:-1])
+        name = names[title] if title else name
+        told |= {(name, who, size): cell.strip("*") for size, cell in zip(nodes, cells, strict=True) if cell}
+    assert bench.table(ROWS, nodes, told).splitlines() == table
+
+
+def test_every_row_is_explained():
+    explained = [name for name, _ in rows(section(PAGE, "What the rows say"))]
+    assert explained == [f"`{row.name}`" for row in ROWS]

@@ -127,7 +127,10 @@ def _crash(cluster: Cluster) -> Numbers:
 
 
 def _blips(cluster: Cluster) -> Numbers:
-    """A hundred, of one node at a time: it is silent, or refuses, or its network is gone, for up to 5 s."""
+    """A hundred, of one node at a time: it is silent, or refuses, or its network is gone, for up to 5 s.
+
+    Between two of them all is well for long enough to be seen, or they would be one that is longer.
+    """
     chance = _at_rest(cluster)
     already = len(cluster.provider.history)
     for _ in range(100):
@@ -139,7 +142,7 @@ def _blips(cluster: Cluster) -> Numbers:
         cluster.run_until(cluster.now + chance.uniform(0, 5))
         cluster.network.heal()
         cluster.service_up(node)
-        cluster.run_until(cluster.now + chance.uniform(0, 2 * MINUTE))
+        cluster.run_until(cluster.now + chance.uniform(15, 2 * MINUTE))
     return {"removals": sum(len(each.before - each.after) for each in cluster.provider.history[already:])}
 
 

@@ -153,6 +153,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "scenarios: a process that was stopped while it probed does not judge by what it found",
     ),
     Mutation(
+        "no fresh reading",
+        "decision/looking",
+        "unread = seen.record_set is None or (lease",
+        "unread = (lease",
+        "decision: what only an old reading asks for leads to a new one at once",
+    ),
+    Mutation(
         "evidence from before a stop",
         "decision/looking",
         "if seen.probes and seen.now - seen.probed_at <= policy.longest_round(len(seen.probes)):",

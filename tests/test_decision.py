@@ -134,6 +134,20 @@ def test_a_removal_rests_on_a_reading_and_probes_that_were_made_for_it():
     assert look.probe >= {A, deed.by}
 
 
+def test_what_only_an_old_reading_asks_for_leads_to_a_new_one_at_once():
+    members = RecordSet("www.example.test", RecordType.A).holding([A, B], 60)
+    failed = Health(failures=5, failing_since=0.0, probed_at=95.0, asked_at=95.0)
+    state = State(own=A, record_set=members, shown=members.addresses, health=Healths({B: failed}), registered_since=0.0)
+    state = replace(state, next_read=150.0)
+    probes = {A: HEALTHY, B: REFUSED}
+    unread = Observation(now=100.0, own=A, probes=probes, probed_at=100.0)
+    decision = decide(state, unread, policy())
+    assert decision.actions == ()
+    assert decision.look == Look(100.0, read=True, probe=frozenset({A, B}))
+    read = replace(unread, record_set=members)
+    assert [(type(action), action.address) for action in decide(state, read, policy()).actions] == [(Evict, B)]
+
+
 def test_an_agent_that_cannot_reach_anybody_blames_itself():
     world = cluster(5)
     world.reaches = lambda own, target: own != A

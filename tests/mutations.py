@@ -18,21 +18,34 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "core"
+
+
+def test_file(name: str) -> str:
+    """The file of tests of that name, which may be in a folder: as in "properties/each_decision"."""
+    folder, _, file = name.rpartition("/")
+    return str(PurePosixPath("tests", folder, f"test_{file}.py"))
+
+
 TESTS = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "scenarios",
-        "long_failures",
-        "decision",
-        "destroying",
-        "blocked_members",
-        "leases",
-        "publisher",
-        "random_histories",
+    map(
+        test_file,
+        (
+            "scenarios",
+            "long_failures",
+            "decision",
+            "destroying",
+            "destroying_simulated",
+            "blocked_members",
+            "leases",
+            "publisher",
+            "random_histories",
+            "properties/each_decision",
+            "properties/destroy_machine",
+        ),
     )
 )
 WORKERS = 2
@@ -44,7 +57,8 @@ TIMEOUT = 300.0
 class Mutation:
     """A replacement of `old` by `new` in a module of the core.
 
-    `noticed_by` is the test that notices it: the file and the test, as in "decision: a stopped agent leaves at once".
+    `noticed_by` is the test that notices it: the file and the test, as in "decision: a stopped agent leaves at once" or
+    "properties/each_decision: no decision empties the record set".
     """
 
     name: str
@@ -57,7 +71,7 @@ class Mutation:
     def test(self) -> str:
         """Which test notices it, as pytest takes it."""
         file, _, sentence = self.noticed_by.partition(": ")
-        return f"tests/test_{file}.py::test_{sentence.replace(' ', '_')}"
+        return f"{test_file(file)}::test_{sentence.replace(' ', '_')}"
 
     @property
     def path(self) -> Path:
@@ -86,7 +100,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "decision/observing",
         "not_before = seen.now + policy.absence(evictions, seen.jitter)",
         "not_before = seen.now",
-        "decision: a member that no one can reach comes back ever more rarely and is not destroyed",
+        "decision: a member that no one can reach is out nearly all the time",
     ),
     Mutation(
         "a back-off that does not grow",
@@ -139,6 +153,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "scenarios: a process that was stopped while it probed does not judge by what it found",
     ),
     Mutation(
+        "no fresh reading",
+        "decision/looking",
+        "unread = seen.record_set is None or (lease",
+        "unread = (lease",
+        "decision: what only an old reading asks for leads to a new one at once",
+    ),
+    Mutation(
         "evidence from before a stop",
         "decision/looking",
         "if seen.probes and seen.now - seen.probed_at <= policy.longest_round(len(seen.probes)):",
@@ -188,11 +209,25 @@ MUTATIONS: tuple[Mutation, ...] = (
         "scenarios: a partition costs a few removals and everybody is back after it",
     ),
     Mutation(
+        "waves that never grow",
+        "decision/observing",
+        "wave = state.wave + 1 if",
+        "wave = 1 if",
+        "decision: while nobody objects ever more are removed at once",
+    ),
+    Mutation(
         "no hold after an objection",
         "decision/observing",
         "held_until=seen.now + policy.hold * 2",
         "held_until=-policy.hold * 2",
         "scenarios: a partition costs a few removals and everybody is back after it",
+    ),
+    Mutation(
+        "a hold that no answer ends",
+        "decision/observing",
+        "state = replace(state, objections=0, held_until=-NEVER)",
+        "pass",
+        "decision: after an objection members are judged again as soon as those who objected answer",
     ),
     Mutation(
         "the wrong region",
@@ -218,15 +253,22 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a slow lane without pauses",
         "decision/deciding",
-        "return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)",
-        "return True",
+        "    if seen.now < state.paced_until:\n        return False\n",
+        "",
         "decision: who failed for too long leaves one at a time whatever the floor",
+    ),
+    Mutation(
+        "a slow lane as fast where nobody answers",
+        "decision/deciding",
+        " and seen.now - state.last_slow >= 5 * policy.interval)",
+        ")",
+        "decision: where nobody answers who failed for too long leaves once in five intervals",
     ),
     Mutation(
         "a slow lane though refuted",
         "decision/deciding",
-        " or (alone and state.refuted):\n",
-        ":\n",
+        "return not alone or (not state.refuted and ",
+        "return not alone or (",
         "decision: an agent that cannot reach anybody for hours removes one and takes its return for an answer",
     ),
     Mutation(
@@ -234,7 +276,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "decision/deciding",
         " * 2.0 ** min(health.returns, MOST_RETURNS)",
         "",
-        "long_failures: a network that is cut for 120 intervals costs the living little",
+        "decision: who comes back each time is removed for its long failure ever more rarely",
     ),
     Mutation(
         "returns that do not count",
@@ -248,7 +290,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "decision/looking",
         "    if state.own in state.members or not state.evictions:\n",
         "    if True:\n",
-        "long_failures: who was removed and finds that it was wrong is back before more are removed",
+        "decision: who was removed asks everybody and is back soon if it was wrong",
+    ),
+    Mutation(
+        "objections without end",
+        "decision/observing",
+        " and state.evictions <= MOST_OBJECTIONS",
+        "",
+        "decision: who objects again and again gives in",
     ),
     # -- watching
     Mutation(
@@ -273,6 +322,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "scenarios: a member whose ring neighbour has no agent is watched all the same",
     ),
     Mutation(
+        "no re-checks",
+        "decision/looking",
+        "if 0 < health.failures < policy.fall - 1 or",
+        "if",
+        "decision: a failure is confirmed within seconds however rarely members are probed",
+    ),
+    Mutation(
         "one probe for those in doubt",
         "decision/targets",
         "return MOST_ATTEMPTS if health",
@@ -280,6 +336,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "scenarios: lost packets remove hardly anybody",
     ),
     # -- leaving
+    Mutation(
+        "never withdrawn",
+        "decision/deciding",
+        "if healthy and 2 * healthy >= others and len(state.members) > _floor(state):",
+        "if False:",
+        "decision: a service that dies is withdrawn by its own agent where nobody else watches it",
+    ),
     Mutation(
         "withdrawn whatever the others do",
         "decision/deciding",
@@ -352,6 +415,27 @@ MUTATIONS: tuple[Mutation, ...] = (
         "destroying: an instance that answers again is not destroyed even without an agent to veto",
     ),
     Mutation(
+        "members destroyed",
+        "decision/destroying",
+        "not in state.members | seen.host | {state.own}",
+        "not in seen.host | {state.own}",
+        "destroying: a member is not destroyed although it fails and a line says so",
+    ),
+    Mutation(
+        "destroyed next to an illegible line",
+        "decision/destroying",
+        "    if not _is_legible(state):\n        return\n",
+        "",
+        "destroying: nobody is destroyed while a line that cannot be read stands beside the intent",
+    ),
+    Mutation(
+        "destroyed by one that is cut off",
+        "decision/destroying",
+        "return state.sure_of_oneself and is_answered and seen.now",
+        "return state.sure_of_oneself and seen.now",
+        "destroying: an executor that reaches nobody destroys nobody although all reach it",
+    ),
+    Mutation(
         "destroyed after the slow lane",
         "decision/observing",
         "doubted=state.doubted | {action.address})\n        elif",
@@ -372,6 +456,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "write_troubles=state.write_troubles + 1,",
         "health=Healths(), write_troubles=state.write_troubles + 1,",
         "decision: a write that failed is tried again as soon as it may be",
+    ),
+    Mutation(
+        "a conflict written over",
+        "keeper",
+        "if current is not snapshot:  #",
+        "if False:  #",
+        "scenarios: who finds another one gone when it comes to remove a member decides anew",
     ),
     Mutation(
         "a changed destroy record written over",
@@ -428,7 +519,7 @@ def main() -> int:
             return 1
     lived = 0
     with ThreadPoolExecutor(WORKERS) as pool:
-        judged = pool.map(lambda each: judge(each, TESTS if options.search else [each.test]), chosen)
+        judged = pool.map(search if options.search else judge, chosen)
         for number, (mutation, noticed) in enumerate(zip(chosen, judged, strict=True), 1):
             lived += not noticed
             print(f"{number:2}/{len(chosen)} {mutation.name}: {', '.join(noticed) or 'LIVES'}", flush=True)
@@ -436,12 +527,22 @@ def main() -> int:
     return 1 if lived else 0
 
 
-def judge(mutation: Mutation, tests: Sequence[str]) -> tuple[str, ...]:
-    """The tests that notice a mutation, three at most."""
+def judge(mutation: Mutation) -> tuple[str, ...]:
+    """The test beside a mutation, if it notices."""
+    return noticing(mutation, [mutation.test], TIMEOUT)
+
+
+def search(mutation: Mutation) -> tuple[str, ...]:
+    """Three at most of all tests that notice a mutation."""
+    return noticing(mutation, TESTS, 4 * TIMEOUT)
+
+
+def noticing(mutation: Mutation, tests: Sequence[str], timeout: float) -> tuple[str, ...]:
+    """Which of the tests notice a mutation, three at most."""
     with tempfile.TemporaryDirectory() as folder:
         core = copy_core(Path(folder))
         mutation.apply(core)
-        return failures(core, tests)
+        return failures(core, tests, timeout)
 
 
 def copy_core(folder: Path) -> Path:
@@ -451,10 +552,26 @@ def copy_core(folder: Path) -> Path:
     return core
 
 
-def failures(core: Path, tests: Sequence[str], timeout: float = TIMEOUT) -> tuple[str, ...]:
+def failures(core: Path, tests: Sequence[str], timeout: float) -> tuple[str, ...]:
     """The tests that fail on a copy of the core, three at most."""
-    command = [sys.executable, "-m", "pytest", "-q", "--maxfail=3", "-p", "no:cacheprovider", "--tb=no", "-rf"]
-    environment = os.environ | {"PYTHONPATH": str(core), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--maxfail=3",
+        "-p",
+        "no:cacheprovider",
+        "--tb=no",
+        "-rf",
+        "--hypothesis-seed=1",
+    ]
+    environment = os.environ | {
+        "PYTHONPATH": str(core),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # What fails on broken sources is not to be tried again on whole ones.
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(core.parent / "hypothesis"),
+    }
     where = [sys.executable, "-c", "import dnslb; print(dnslb.__file__)"]
     found = subprocess.run(where, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     if not found.startswith(str(core)):
@@ -465,7 +582,7 @@ def failures(core: Path, tests: Sequence[str], timeout: float = TIMEOUT) -> tupl
         )
     except subprocess.TimeoutExpired:
         return ("no end within the time limit",)
-    failed = re.findall(r"^(?:FAILED|ERROR) tests/test_(\S+?)(?:\[.*)?(?: - .*)?$", run.stdout, re.MULTILINE)
+    failed = re.findall(r"^(?:FAILED|ERROR) tests/(\S+?)(?:\[.*)?(?: - .*)?$", run.stdout, re.MULTILINE)
     if not failed and run.returncode:
         raise SystemExit(f"pytest could not run {' '.join(tests)}:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
     return tuple(dict.fromkeys(failed))

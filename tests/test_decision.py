@@ -20,22 +20,31 @@ from dnslb.decision import (
     decide,
 )
 from dnslb.decision.model import Healths
-from dnslb.records import RecordSet, RecordType
+from dnslb.records import Address, RecordSet, RecordType
 
 from world import HEALTHY, REFUSED, World, address, policy
 
 A, B, C, D, E = map(address, range(1, 6))
 
 
-def cluster(size: int, interval: float = 60.0, **changes) -> World:
+def cluster(size: int, interval: float = 60.0, seed: int = 1, **changes) -> World:
     """A cluster that is up, registered and at rest."""
-    world = World(policy(interval, **changes))
+    world = World(policy(interval, **changes), seed)
     world.start(*map(address, range(1, size + 1)))
     world.run(3 * interval)
     assert len(world.members) == size
     world.deeds.clear()
     world.refusals.clear()
     return world
+
+
+def minutes_in(world: World, member: Address, minutes: int) -> int:
+    """At the end of how many of the next minutes it is a member."""
+    inside = 0
+    for _ in range(minutes):
+        world.run(60)
+        inside += member in world.members
+    return inside
 
 
 def test_agents_register_themselves_once_their_own_check_has_passed_twice():
@@ -86,6 +95,13 @@ def test_a_dead_server_leaves_within_seconds_whatever_the_interval(size, interva
     assert max(times) <= 15
 
 
+def test_a_failure_is_confirmed_within_seconds_however_rarely_members_are_probed():
+    world = cluster(3, probe_interval=60.0)
+    world.crash(A)
+    world.run_until(lambda: any(agent.state.health_of(A).failures for agent in world.agents.values()), 140)
+    assert world.run_until(world.is_without(A), 60) <= 8
+
+
 @pytest.mark.parametrize("start", [0.0, 1.3, 2.9, 4.4])
 def test_a_pause_of_less_than_five_seconds_removes_nobody(start):
     world = cluster(5)
@@ -118,6 +134,20 @@ def test_a_removal_rests_on_a_reading_and_probes_that_were_made_for_it():
     assert look.probe >= {A, deed.by}
 
 
+def test_what_only_an_old_reading_asks_for_leads_to_a_new_one_at_once():
+    members = RecordSet("www.example.test", RecordType.A).holding([A, B], 60)
+    failed = Health(failures=5, failing_since=0.0, probed_at=95.0, asked_at=95.0)
+    state = State(own=A, record_set=members, shown=members.addresses, health=Healths({B: failed}), registered_since=0.0)
+    state = replace(state, next_read=150.0)
+    probes = {A: HEALTHY, B: REFUSED}
+    unread = Observation(now=100.0, own=A, probes=probes, probed_at=100.0)
+    decision = decide(state, unread, policy())
+    assert decision.actions == ()
+    assert decision.look == Look(100.0, read=True, probe=frozenset({A, B}))
+    read = replace(unread, record_set=members)
+    assert [(type(action), action.address) for action in decide(state, read, policy()).actions] == [(Evict, B)]
+
+
 def test_an_agent_that_cannot_reach_anybody_blames_itself():
     world = cluster(5)
     world.reaches = lambda own, target: own != A
@@ -137,6 +167,52 @@ def test_a_member_that_no_one_can_reach_comes_back_ever_more_rarely_and_is_not_d
     assert world.done(Destroy) == []
 
 
+def test_a_member_that_no_one_can_reach_is_out_nearly_all_the_time():
+    world = cluster(5)
+    world.reaches = lambda own, target: target != A
+    assert minutes_in(world, A, 120) <= 12
+
+
+def test_who_objects_again_and_again_gives_in():
+    # It finds that one fails and the others do not; and one after the other removes it, who did not see it object.
+    world = cluster(12)
+    world.reaches = lambda own, target: target != A and (own, target) != (A, B)
+    assert minutes_in(world, A, 60) <= 12
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_who_was_removed_asks_everybody_and_is_back_soon_if_it_was_wrong(seed):
+    world = cluster(12, seed=seed, probe_interval=60.0)
+    world.reaches = lambda own, target: {own, target} != {A, B}
+    world.run_until(lambda: bool(world.done(Evict)), 30 * 60)
+    removed = world.done(Evict)[0].action.address
+    world.run_until(lambda: world.agents[removed].state.registered_since is None, 80)
+    assert world.run_until(lambda: removed in world.members, 60) <= 30
+
+
+def test_after_an_objection_members_are_judged_again_as_soon_as_those_who_objected_answer():
+    world = cluster(6)
+    world.reaches = lambda own, target: (own in {A, B, C}) == (target in {A, B, C})
+    world.run(10 * 60)
+    assert all(agent.state.held_until > world.now + 10 * 60 for agent in world.agents.values())
+    world.reaches = lambda own, target: True
+    world.run(5 * 60)
+    assert len(world.members) == 6
+    world.crash(A)
+    assert world.run_until(world.is_without(A), 30) <= 15
+
+
+def test_while_nobody_objects_ever_more_are_removed_at_once():
+    world = cluster(40)
+    world.crash(*map(address, range(1, 19)))
+    for number in range(20, 41):
+        world.agents.pop(address(number))  # their services go on, and only one judges
+    world.run(5 * 60)
+    first, second, third, *_ = (len(list(wave)) for _, wave in itertools.groupby(deed.at for deed in world.done(Evict)))
+    assert (first, second) == (1, 4)
+    assert third > 4
+
+
 def test_an_agent_that_cannot_reach_anybody_for_hours_removes_one_and_takes_its_return_for_an_answer():
     world = cluster(6)
     world.reaches = lambda own, target: own != A
@@ -144,6 +220,17 @@ def test_an_agent_that_cannot_reach_anybody_for_hours_removes_one_and_takes_its_
     assert len(world.done(EvictSlowly)) == 1
     assert world.done(Evict) == []
     assert len(world.members) == 6
+
+
+def test_who_comes_back_each_time_is_removed_for_its_long_failure_ever_more_rarely():
+    world = cluster(5, max_failures=10)
+    world.reaches = lambda own, target: {own, target} != {A, B}
+    world.run(6 * 3600)
+    for each in (A, B):
+        removals = [deed.at for deed in world.done(EvictSlowly) if deed.action.address == each]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(removals)]
+        assert len(pauses) >= 2
+        assert all(later > 1.5 * earlier for earlier, later in itertools.pairwise(pauses))
 
 
 def test_survivors_of_a_majority_remove_the_dead_in_the_end():
@@ -200,8 +287,20 @@ def test_who_failed_for_too_long_leaves_one_at_a_time_whatever_the_floor():
     world.run(60 * 60)
     assert world.members == {D}
     slow = world.done(EvictSlowly)
-    assert slow
+    assert len(slow) >= 2
     assert all(later.at - earlier.at >= 60 for earlier, later in itertools.pairwise(slow))
+
+
+def test_where_nobody_answers_who_failed_for_too_long_leaves_once_in_five_intervals():
+    world = cluster(6, max_failures=10)
+    world.crash(B, C, D, E, address(6))
+    world.run(60 * 60)
+    assert world.members == {A}
+    *others, _ = [
+        deed.at for deed in world.done(EvictSlowly)
+    ]  # the last one is no crowd that oneself may be cut off from
+    assert len(others) == 4
+    assert all(later - earlier >= 5 * 60 for earlier, later in itertools.pairwise(others))
 
 
 def test_the_last_member_is_never_removed():
@@ -252,6 +351,17 @@ def test_a_service_that_dies_under_a_living_agent_is_withdrawn_by_it_or_removed_
     world.down.clear()
     world.run(150)
     assert A in world.members
+
+
+def test_a_service_that_dies_is_withdrawn_by_its_own_agent_where_nobody_else_watches_it():
+    world = cluster(3)
+    for other in (B, C):
+        world.agents.pop(other)  # their services go on
+    world.down.add(A)
+    world.run_until(world.is_without(A), 20)
+    [deed] = world.done(Withdraw)
+    assert (deed.by, deed.action.reason.why) == (A, Why.SELF_DOWN)
+    assert world.members == {B, C}
 
 
 def test_a_stopped_agent_leaves_at_once():

@@ -267,6 +267,32 @@ def test_an_executor_that_is_cut_off_from_everybody_destroys_nobody():
     assert [deed for deed in world.done(Destroy) if deed.by == intended.by] == []
 
 
+def test_an_executor_that_reaches_nobody_destroys_nobody_although_all_reach_it():
+    world = cluster(5)
+    world.crash(A)
+    world.run_until(lambda: bool(world.done(Intend)), 120)
+    [intended] = world.done(Intend)
+    world.reaches = lambda own, target: own != intended.by
+    world.run(30 * 60)
+    assert intended.by in world.members
+    assert world.done(Destroy) == []
+
+
+def test_a_member_is_not_destroyed_although_it_fails_and_a_line_says_so():
+    world = cluster(5)
+    dead = {A, B, C}
+    world.crash(*dead)
+    world.run_until(lambda: len(world.members) == 3, 30 * 60)
+    [stays] = world.members & dead  # so that more than half do
+    world.destroy_record = world.destroy_record.holding(())
+    for agent in world.agents.values():
+        agent.state = replace(agent.state, removed={}, intents=None)
+    put(world, stays, by=D)
+    world.run(15 * 60)
+    assert stays in world.members
+    assert world.done(Destroy) == []
+
+
 def test_nobody_outside_of_the_own_networks_is_probed_or_destroyed_because_a_line_says_so():
     world = cluster(3, networks=(ipaddress.ip_network("10.0.0.0/24"),))
     stranger = ipaddress.ip_address("10.0.1.1")
@@ -288,6 +314,19 @@ def test_a_line_that_cannot_be_read_is_left_alone_and_nobody_is_destroyed_meanwh
     assert world.done(Intend) == world.done(Destroy) == []
     assert whys(world) == {Why.ILLEGIBLE}
     world.destroy_record = world.destroy_record.holding(())
+    world.run(10 * 60)
+    assert [deed.action.address for deed in world.done(Destroy)] == [A]
+
+
+def test_nobody_is_destroyed_while_a_line_that_cannot_be_read_stands_beside_the_intent():
+    world = cluster(3)
+    world.crash(A)
+    world.run_until(lambda: bool(world.done(Intend)), 120)
+    intent = world.destroy_record
+    world.destroy_record = intent.holding([*intent.values, "Stage=intent"], ttl=60)
+    world.run(30 * 60)
+    assert world.done(Destroy) == []
+    world.destroy_record = intent
     world.run(10 * 60)
     assert [deed.action.address for deed in world.done(Destroy)] == [A]
 

@@ -267,6 +267,25 @@ def test_all_register_at_once_although_they_write_over_each_other():
     scene.until(lambda: len(scene.members) == 12, 2 * T)
 
 
+def test_who_finds_another_one_gone_when_it_comes_to_remove_a_member_decides_anew():
+    scene = Scene(3)
+    scene.run(5 * T)
+    dead = address_of(1)
+    scene.cluster.crash(dead)
+
+    def operator_is_faster(by):
+        scene.provider.on_commit = lambda _by: None
+        held = scene.provider.held(NAME, RecordType.A)
+        scene.provider.put(
+            held.holding({by, dead}, 60), dead
+        )  # there is no agent any more, so nobody's rules are broken
+
+    scene.provider.on_commit = operator_is_faster
+    scene.until(lambda: len(scene.members) == 2, T)
+    scene.run(10)  # less than it takes the other one to come back
+    assert 1 in scene.members
+
+
 @pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
 @pytest.mark.parametrize("interval", [5.0, 60.0])
 def test_an_instance_that_died_is_destroyed_and_no_other_one(interval, silent):

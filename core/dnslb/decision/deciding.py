@@ -152,9 +152,9 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
 
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
     """One at a time, with time to come back; where nobody answers, with more of it, and no more once one did."""
-    if seen.now < state.paced_until or (alone and state.refuted):
+    if seen.now < state.paced_until:
         return False
-    return seen.now - state.last_slow >= policy.interval * (5 if alone else 1)
+    return not alone or (not state.refuted and seen.now - state.last_slow >= 5 * policy.interval)
 
 
 def _evictions(state: State, seen: Observation, policy: Policy, down: list[Address]) -> Ruling:

@@ -47,6 +47,30 @@ class TestSoundByValues(InMemory):
     Made = ComparesValues
 
 
+class ReadsTogether(MemoryRecordManager):
+    """Sound: reads several record sets at once."""
+
+    def read_together(self, keys):
+        return [self.read(*key) for key in keys]
+
+
+class TestSoundTogether(InMemory):
+    capabilities = replace(InMemory.capabilities, reads_together=True)
+    Made = ReadsTogether
+
+
+class TestReadsTogetherInAnOrderOfItsOwn(InMemory):
+    capabilities = replace(InMemory.capabilities, reads_together=True)
+
+    class Made(ReadsTogether):
+        def read_together(self, keys):
+            return super().read_together(sorted(keys))
+
+
+class TestReadsTogetherWithoutSayingSo(InMemory):
+    Made = ReadsTogether
+
+
 class TestOverwrites(InMemory):
     class Made(ComparesValues):
         def may_apply(self, before, now, after):

@@ -489,7 +489,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "throttling not backed off",
         "decision/observing",
-        "return max(min(5 * doubled, 240.0), 1.34 * (trouble.retry_after or 0.0))",
+        "return max(min(5 * doubled, longest), 1.34 * (trouble.retry_after or 0.0))",
         "return 1.0",
         "scenarios: a provider that throttles is asked once in four minutes",
     ),

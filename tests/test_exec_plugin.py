@@ -66,7 +66,7 @@ def is_running(pid):
     """Whether there is such a process, and not only what is left of it until somebody waits for it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end between opening the file and reading it
         return False
 
 

@@ -203,14 +203,14 @@ def test_after_an_objection_members_are_judged_again_as_soon_as_those_who_object
 
 
 def test_while_nobody_objects_ever_more_are_removed_at_once():
-    world = cluster(40)
-    world.crash(*map(address, range(1, 19)))
-    for number in range(20, 41):
+    world = cluster(52)
+    world.crash(*map(address, range(1, 25)))
+    for number in range(26, 53):
         world.agents.pop(address(number))  # their services go on, and only one judges
     world.run(5 * 60)
     first, second, third, *_ = (len(list(wave)) for _, wave in itertools.groupby(deed.at for deed in world.done(Evict)))
-    assert (first, second) == (1, 4)
-    assert third > 4
+    assert (first, second) == (1, 8)
+    assert third > 8
 
 
 def test_an_agent_that_cannot_reach_anybody_for_hours_removes_one_and_takes_its_return_for_an_answer():

@@ -15,7 +15,7 @@ from dnslb.decision.actions import Action, Edit, Evict, EvictSlowly, Register, R
 from dnslb.decision.destroying import destruction
 from dnslb.decision.leases import holder
 from dnslb.decision.looking import blocked_for, confirming_look, next_look
-from dnslb.decision.model import MOST_RETURNS, Decision, Health, Observation, Policy, State
+from dnslb.decision.model import MOST_RETURNS, WAVE_GROWTH, Decision, Health, Observation, Policy, State
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import failing, jury, suspects
@@ -180,13 +180,13 @@ def _evictions(state: State, seen: Observation, policy: Policy, down: list[Addre
 def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
     """How many may be removed at once. The only one who fails is dead; where several fail, it may be the network.
 
-    Then one is removed, as a question, and after `objection_time` without an answer 4, 16, 64... Where others leave all
-    the time, for whatever reason, that must not keep the only member that fails in for ever.
+    Then one is removed, as a question, and after `objection_time` without an answer 8, 64... Where others leave all the
+    time, for whatever reason, that must not keep the only member that fails in for ever.
     """
     if fail <= 1:
         return 1
     if seen.now >= state.paced_until:
-        return int(4**state.wave) if seen.now - state.paced_until <= policy.interval else 1
+        return int(WAVE_GROWTH**state.wave) if seen.now - state.paced_until <= policy.interval else 1
     members = suspects(state, policy)
     longest = max(state.health_of(address).failing_for(seen.now) for address in members)
     return int(len(members) == 1 and longest > 3 * policy.objection_time(policy.disturbed_interval))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import zlib
+from collections.abc import Sequence
 
 from dnslb.decision.model import MOST_ATTEMPTS, Policy, State
 from dnslb.records import Address, Network
@@ -21,6 +22,12 @@ _METADATA = ipaddress.ip_address("fd00:0ec2::254")
 JURY = 16
 """How many are asked before anybody is judged: enough to tell one dead server from a broken network."""
 
+SURVEY = 8
+"""How many of the others are asked in each round while several fail: it soon matters how many do, and which."""
+
+SAMPLE = 32
+"""How many of those who fail are asked in one round: a broken network of hundreds is not flooded with questions."""
+
 
 def known(state: State, policy: Policy) -> frozenset[Address]:
     """Everybody whose health is kept: oneself, the others, and those who left while they failed."""
@@ -29,12 +36,27 @@ def known(state: State, policy: Policy) -> frozenset[Address]:
 
 
 def watched(state: State, policy: Policy) -> frozenset[Address]:
-    """Whom to probe in this round: oneself, the successor, every other time one more, and all who fail."""
+    """Whom to probe in this round: oneself, the successor, every other time one more, and who fails.
+
+    While several fail, more of the others are asked each time, and a part of those who fail where they are many.
+    """
+    own = {state.own} if state.own else set()
     others = ring(state, policy)
-    picked = {*others[:1], *failing(state), *state.removed, *state.condemned}
-    if others and state.rounds % 2:
-        picked.add(others[state.rounds // 2 % len(others)])
-    return frozenset(picked | ({state.own} if state.own else set()))
+    fail = sorted(failing(state), key=int)
+    if len(fail) > 1:
+        survey = _turn(others, state.rounds, SURVEY)
+    else:
+        survey = _turn(others, state.rounds // 2, state.rounds % 2)
+    sample = _turn(fail, state.rounds, SAMPLE)
+    return frozenset({*own, *others[:1], *survey, *sample, *state.objectors, *state.removed, *state.condemned})
+
+
+def _turn(addresses: Sequence[Address], turn: int, size: int) -> Sequence[Address]:
+    """So many of them, the next ones each turn, round and round; all where there are no more."""
+    if len(addresses) <= size:
+        return addresses
+    first = turn * size % len(addresses)
+    return (*addresses[first:], *addresses[:first])[:size]
 
 
 def jury(state: State, policy: Policy) -> frozenset[Address]:

@@ -74,6 +74,10 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
         if seen.now < state.not_before:
             yield Reason.of(Why.BACK_OFF, state.own, seconds=state.not_before - seen.now)
             return
+        if _is_kept_out(state, seen, policy):
+            seconds = state.out_since + policy.longest_failure - seen.now
+            yield Reason.of(Why.CUT_OFF_STAYS_OUT, state.own, seconds=seconds)
+            return
         if state.lease and (seconds := blocked_for(state, seen)):
             yield Reason.of(Why.BLOCKED, state.own, holder=holder(state.lease), seconds=seconds)
             return
@@ -83,6 +87,13 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
         yield from _former(state)
     elif health.detail:
         yield Reason.of(Why.NOT_READY, state.own, detail=health.detail)
+
+
+def _is_kept_out(state: State, seen: Observation, policy: Policy) -> bool:
+    """Who was removed, and reaches nobody now, was removed rightly. Not for ever: the witnesses may be what is gone."""
+    healthy, others = _answering(state, policy)
+    was_removed = state.evictions > 0 and seen.now - state.out_since < policy.longest_failure
+    return state.cut_off and was_removed and others > 0 and not healthy
 
 
 def _former(state: State) -> Ruling:
@@ -132,6 +143,9 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     if not state.sure_of_oneself:
         why = Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER
         yield from (Reason.of(why, address, detail=_detail(state, address)) for address in down)
+        return
+    if state.cut_off:
+        yield from (Reason.of(Why.CUT_OFF, address, detail=_detail(state, address)) for address in down)
         return
     alone = len(suspected) > 1 and suspected == jury(state, policy) - {state.own}
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
@@ -200,7 +214,7 @@ def _overdue(state: State, seen: Observation, policy: Policy, address: Address) 
     if state.registered_since is None:
         return False
     health = state.health_of(address)
-    limit = policy.max_failures * policy.interval * 2.0 ** min(health.returns, MOST_RETURNS)
+    limit = policy.longest_failure * 2.0 ** min(health.returns, MOST_RETURNS)
     return min(health.failing_for(seen.now), seen.now - state.registered_since) > limit
 
 

@@ -84,6 +84,25 @@ def test_an_answer_after_which_the_agent_stood_still_is_not_enough():
     assert decision.look.witnesses
 
 
+def test_the_look_that_can_settle_a_doubt_asks_them_too():
+    nearly = Health(failures=2, failing_since=90.0, probed_at=95.0, asked_at=95.0)
+    well = Health(passed=5, probed_at=99.0, asked_at=99.0)
+    state = replace(of_two(next_read=150.0, next_probe=150.0), health=Healths({A: well, B: nearly}))
+    look = decide(state, Observation(now=96.0, own=A), RULES).look
+    assert (look.at, look.read, look.witnesses) == (97.0, True, True)
+
+
+@pytest.mark.parametrize(("witnessed_at", "objects"), [(50.0, False), (90.0, True)])
+def test_who_was_removed_objects_by_what_a_witness_said_since(witnessed_at, objects):
+    state = of_two(witnessed=True, witnessed_at=witnessed_at, evictions=1, out_since=80.0, not_before=300.0)
+    state = replace(
+        state, record_set=MEMBERS.holding([B], 60), registered_since=None, next_read=150.0, next_probe=150.0
+    )
+    decision = decide(state, Observation(now=100.0, own=A), RULES)
+    assert (decision.state.not_before < 300.0) == objects
+    assert (decision.look.at == 100.0 and decision.look.witnesses) == (not objects)
+
+
 # -- clusters ------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +222,29 @@ def test_who_is_cut_off_does_not_stay_out_for_ever_since_the_witnesses_may_be_wh
     assert world.members == {A, B}
 
 
+def test_who_is_cut_off_and_finds_the_record_set_empty_comes_back():
+    world = cluster(2)
+    part(world, {B}, witnessed={A})
+    world.run(10 * 60)
+    assert world.members == {A}
+    world.agents.pop(A)
+    world.record_set = world.record_set.holding([])
+    world.run(2 * 60)
+    assert world.members == {B}
+
+
+def test_where_all_answer_again_nobody_asks_although_the_witnesses_stay_silent():
+    world = cluster(3)
+    world.reaches_witness = lambda _: False
+    world.reaches = lambda _, target: target != C
+    world.run_until(lambda: Why.CUT_OFF in whys(world, A) & whys(world, B), limit=60)
+    world.reaches = lambda _own, _target: True
+    world.run(60)
+    world.witnesses_asked = 0
+    world.run(3600)
+    assert world.witnesses_asked == 0
+
+
 def test_a_cluster_at_rest_asks_no_witness():
     world = cluster(3)
     world.witnesses_asked = 0
@@ -279,8 +321,9 @@ async def test_who_does_not_answer_in_time_is_no_witness_and_keeps_nobody_waitin
             assert await Witnesses([lost, listening]).answer(60.0)
 
 
-async def test_an_address_of_this_host_is_no_witness():
-    with accepting("127.0.0.1") as own:
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_an_address_of_this_host_is_no_witness(address):
+    with accepting(address) as own:
         assert not await Witnesses([own]).answer(5.0)
         assert await Witnesses([own]).silent(5.0) == {own: "it is an address of this host"}
 

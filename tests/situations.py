@@ -13,7 +13,7 @@ from dnslb.decision import Decision, Health, Observation, Policy, State, Trouble
 from dnslb.decision.blockrecord import block_name
 from dnslb.decision.destroyrecord import Line, Stage, destroy_name, new_line, watched_intents
 from dnslb.decision.leases import Claim, watched
-from dnslb.decision.model import Healths
+from dnslb.decision.model import NEVER, Healths
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address, RecordSet, RecordType
 
@@ -129,6 +129,7 @@ ODDITIES = (
         "new nonsense",
     ),
     *("record set unread", "block record unread", "destroy record unread", "provider down", "blocked", "hints"),
+    "witnesses",
 )
 
 
@@ -142,6 +143,7 @@ def situations(draw) -> Situation:
         regional=bool(odd & {"region", "elsewhere"}),
         destroys="no destroyer" not in odd,
         hints="hints" in odd,
+        witnesses="witnesses" in odd,
     )
     number = len(PEERS) if "all dead" in odd else draw(st.sampled_from([0, 1, 1, 2]))
     dead = frozenset(PEERS[:number])
@@ -186,6 +188,8 @@ def _remembered(draw, odd, rules: Policy, dead: frozenset[Address], gone: frozen
         lease=watched(None, draw(block_records), draw(past)),
         intents=watched_intents(None, read_before, draw(past)),
         next_write=later if "waits to write" in odd else NOW - 1,
+        witnessed=draw(st.sampled_from([None, True, False])) if rules.witnesses else None,
+        witnessed_at=NOW - draw(st.sampled_from([4.0, 100.0])) if rules.witnesses else -NEVER,
     )
 
 
@@ -204,6 +208,8 @@ def _seen(draw, odd, rules: Policy, state: State, dead: frozenset[Address]) -> O
         probes=probes,
         probed_at=NOW - draw(st.sampled_from([0.0, 1.5])),
         local=frozenset(probes) - (dead if "elsewhere" in odd else frozenset()),
+        witnesses=draw(st.sampled_from([True, True, False, None])) if rules.witnesses else None,
+        witnessed_at=NOW - draw(st.sampled_from([0.0, 1.5, 100.0])),
         stopping="stops" in odd,
         jitter=draw(st.sampled_from([0.0, 0.5, 1.0])),
         token=draw(st.sampled_from(["00000008", "00000009"])),

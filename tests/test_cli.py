@@ -16,6 +16,7 @@ import pytest
 import dnslb
 from dnslb.builtin.local import LocalOptions, make
 from dnslb.cli import COMMANDS
+from dnslb.testing import targets
 
 from distributions import site_in
 
@@ -307,6 +308,16 @@ def test_what_was_corrected_is_a_warning(command, configured):
     assert re.fullmatch(
         r"warning: .*dnslb\.yml:5: check_interval: 2s is raised to 5s, the lowest that acme can do", line
     )
+
+
+def test_a_witness_that_does_not_answer_is_a_warning(command, configured):
+    with targets.refusing("127.0.3.1") as answers:
+        done = command("check", configured(extra=f"witnesses: ['{answers.address}:{answers.port}', '127.0.0.1:53']\n"))
+    assert done.returncode == 0
+    assert "ok" in done.stdout
+    assert re.findall("witness .*", done.stderr) == [
+        "witness 127.0.0.1 port 53 does not answer: it is an address of this host"
+    ]
 
 
 @pytest.mark.parametrize("name", ["check", "run"])

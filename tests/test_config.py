@@ -1,8 +1,10 @@
 """From a file to settings: what may be written, what is filled in, and what is refused, all of it at once."""
 
+from ipaddress import ip_address
+
 import pytest
 
-from dnslb import ConfigurationError, PluginBroken, Secret
+from dnslb import ConfigurationError, PluginBroken, Secret, Target
 from dnslb.config import Config, Providers
 from dnslb.endpoints import Endpoint
 from dnslb.records import MAX_TTL
@@ -118,6 +120,7 @@ def test_everything_that_may_be_written_arrives(load):
         minimum_failures: 4
         maximum_failures: 5
         allowed_networks: [10.0.0.0/8, "fd00::/8"]
+        witnesses: [192.0.2.1:53, "[2001:DB8::1]:443"]
         preserve: true
         record_manager: {plugin: acme, server: ns1, weight: 2}
         probe: {plugin: tls, mode: insecure}
@@ -135,6 +138,7 @@ def test_everything_that_may_be_written_arrives(load):
         Endpoint("2001:db8::1", 54),
     )
     assert [str(network) for network in options.allowed_networks] == ["10.0.0.0/8", "fd00::/8"]
+    assert options.witnesses == (Target(ip_address("192.0.2.1"), 53), Target(ip_address("2001:db8::1"), 443))
     assert (options.minimum_failures, options.maximum_failures, options.preserve) == (4, 5, True)
     assert service.record_manager.options.weight == 2
     assert service.probe.options.mode == "insecure"
@@ -348,6 +352,17 @@ def test_one_name_has_one_service_however_it_is_written(refused):
         ("observe: dns\nname_servers: ['ns1:0']\n", "4: name_servers: 'ns1:0' has '0' for a port (1 to 65535)"),
         ("observe: dns\nname_servers: ['[ns1]:53']\n", "4: name_servers: '[ns1]:53' is not an address; write [2001:"),
         ("observe: dns\nname_servers: [ns..1]\n", "4: name_servers: 'ns..1' is not a domain name: an empty label"),
+        ("witnesses: 192.0.2.1:53\n", "3: witnesses: '192.0.2.1:53' is not a list, each ADDRESS:PORT or [IPV6]:PORT"),
+        ("witnesses: [192.0.2.1]\n", "3: witnesses: '192.0.2.1' has no port; write 192.0.2.1:53 or [2001:db8::1]:53"),
+        ("witnesses: ['2001:db8::1']\n", "3: witnesses: '2001:db8::1' has no port; write 192.0.2.1:53 or [2001:db8"),
+        ("witnesses: ['192.0.2.1:dns']\n", "3: witnesses: '192.0.2.1:dns' has 'dns' for a port (1 to 65535)"),
+        (
+            "witnesses: ['gw.example.com:53']\n",
+            "3: witnesses: 'gw.example.com:53' is not an address; whoever is cut off",
+        ),
+        ("witnesses: ['0.0.0.0:53']\n", "3: witnesses: '0.0.0.0:53' is not the address of a host"),
+        ("witnesses: ['[ff02::1]:53']\n", "3: witnesses: '[ff02::1]:53' is not the address of a host"),
+        ("witnesses: [53]\n", "3: witnesses: write ADDRESS:PORT or [IPV6]:PORT, in quotes"),
         ("ttl: 2147483648\n", "3: ttl: 2147483648 is not a TTL in seconds (0 to 2147483647)"),
         ("check_interval: 15\n", "3: check_interval: 15 has no unit; write 15s for seconds"),
         ("check_interval: -5s\n", "3: check_interval: '-5s' is not a duration such as 30s or 1m30s"),

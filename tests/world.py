@@ -80,6 +80,7 @@ class World:
         self.takes_writes = True
         self.refused_writes: list[tuple[float, Address]] = []
         self.reaches: Callable[[Address, Address], bool] = lambda _from, _to: True
+        self.reaches_witness: Callable[[Address], bool] = lambda _: True
         self.region_of: Callable[[Address], str] = lambda _: "one"
         self.siblings: Callable[[Address], frozenset[Address]] = lambda _: frozenset()
         self.deeds: list[Deed] = []
@@ -88,6 +89,7 @@ class World:
         self.looks: list[tuple[float, Address, Look]] = []
         self.reads = 0
         self.hints = 0
+        self.witnesses_asked = 0
         self.lease_reads = 0
         self.intents_reads = 0
         self.probes = 0
@@ -160,6 +162,8 @@ class World:
         self.hints += looked.hint
         assert self.policy.hints or not looked.hint
         assert not (looked.read and looked.hint)
+        self.witnesses_asked += looked.witnesses
+        assert self.policy.witnesses or not looked.witnesses
         self.lease_reads += looked.lease
         self.intents_reads += looked.intents
         self.probes += len(looked.probe)
@@ -174,6 +178,8 @@ class World:
             trouble=Trouble() if (looked.read or looked.intents) and unreadable else None,
             hint=self.served() if looked.hint and not self.name_servers_down else None,
             silent=looked.hint and self.name_servers_down,
+            witnesses=self.reaches_witness(own) if looked.witnesses else None,
+            witnessed_at=self.now,
             probes=probes,
             probed_at=self.now,
             local=frozenset(target for target in probes if self.region_of(target) == self.region_of(own)),

@@ -12,6 +12,7 @@ import functools
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -26,11 +27,13 @@ from dnslb.parts import Hinting, Parts
 from dnslb.prober import probe_round
 from dnslb.records import Address, RecordType
 from dnslb.settings import ServiceSettings
+from dnslb.witnesses import Witnesses
 
 ADDRESS_TYPES = (RecordType.A, RecordType.AAAA)
 
 _FILTER_TIMEOUT = 15.0
 _DESTROY_TIMEOUT = 120.0
+_WITNESS_TIMEOUT = 3.0
 
 
 class LoadBalancer:
@@ -75,7 +78,13 @@ class LoadBalancer:
         own = self._asked or OwnAddresses(settings.options.address)
         policy = settings.policy(regional=region_filter is not None, destroys=destroyer is not None)
         self._own = own
-        self._keepers = {type_: Keeper(service, type_, policy, parts, own) for type_ in ADDRESS_TYPES}
+        self._witnesses = Witnesses(settings.options.witnesses)
+        self._keepers: dict[RecordType, Keeper] = {}
+        for type_ in ADDRESS_TYPES:
+            witnesses = self._witnesses.of(type_)
+            type_parts = replace(parts, witness=witnesses.answer if witnesses else None)
+            type_policy = replace(policy, witnesses=witnesses is not None)
+            self._keepers[type_] = Keeper(service, type_, type_policy, type_parts, own)
         self._begun = False
         self._stop: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -94,13 +103,15 @@ class LoadBalancer:
     async def verify(self) -> bool:
         """Finds the own address and reads the record sets; changes nothing. False if one cannot be read now.
 
-        With `observe: dns`, the zone's name servers are asked as well.
+        With `observe: dns`, the zone's name servers are asked as well; witnesses too, and those that do not answer are
+        told of and nothing more.
 
         Raises:
             ConfigurationError: there is no own address, or no one can tell which.
             Refused: the provider will not do what is asked of it until somebody changes something.
         """
         fqdn = self.settings.options.fqdn
+        await self._ask_witnesses()
         try:
             if self._asked is not None:
                 await self._asked.ask()
@@ -110,6 +121,12 @@ class LoadBalancer:
             say(logging.WARNING, "provider-trouble", f"{fqdn}: {error}", service=fqdn, error=str(error))
             return False
         return await self._name_servers_answer()
+
+    async def _ask_witnesses(self) -> None:
+        fqdn = self.settings.options.fqdn
+        for target, trouble in (await self._witnesses.silent(_WITNESS_TIMEOUT)).items():
+            text = f"{fqdn}: the witness {target.address} port {target.port} does not answer: {trouble}"
+            say(logging.WARNING, "witnesses-silent", text, service=fqdn)
 
     async def _name_servers_answer(self) -> bool:
         if self._hint is None:

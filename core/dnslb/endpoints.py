@@ -25,8 +25,10 @@ class Endpoint:
         return f"{self.host} port {self.port}"
 
 
-def parse_endpoint(text: str) -> Endpoint:
+def parse_endpoint(text: str, default_port: int | None = DNS_PORT) -> Endpoint:
     """From a name or an address, with a port or without: `ns1.example.com:5353`, `192.0.2.1`, `[2001:db8::1]:5353`.
+
+    Without a default, the port has to be there.
 
     Raises:
         ValueError: it is none of these.
@@ -35,7 +37,9 @@ def parse_endpoint(text: str) -> Endpoint:
     if not _is_address(host):
         host = normalise_name(host)
     if not port:
-        return Endpoint(host)
+        if default_port is None:
+            raise ValueError(f"{text!r} has no port; write 192.0.2.1:53 or [2001:db8::1]:53")
+        return Endpoint(host, default_port)
     if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise ValueError(f"{text!r} has {port!r} for a port (1 to 65535)")
     return Endpoint(host, int(port))

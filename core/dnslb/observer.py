@@ -42,6 +42,8 @@ class Observer:
         trouble = await self._read(look)
         hint = await self._hint(look)
         local = await self._local(look.probe, state)
+        witnessed_at = self._around.now()
+        witnesses = await self._witnesses(timeout) if look.witnesses else None
         started = self._around.now()
         probes = await self._probe(look.probe, state, timeout)
         own, host = self._addresses(state)
@@ -56,6 +58,8 @@ class Observer:
             trouble=trouble,
             hint=hint,
             silent=look.hint and hint is None,
+            witnesses=witnesses,
+            witnessed_at=witnessed_at,
             probes=probes,
             probed_at=started,
             local=local,
@@ -131,6 +135,14 @@ class Observer:
             return None
         self._voice.mended("name-servers-silent")
         return hint
+
+    async def _witnesses(self, timeout: float) -> bool:
+        assert self._parts.witness is not None  # the policy says whether there are any
+        if await self._parts.witness(timeout):
+            self._voice.mended("witnesses-silent")
+            return True
+        self._voice.complain("witnesses-silent", "no witness answers: this host may be cut off")
+        return False
 
     async def _probe(
         self, addresses: frozenset[Address], state: State, timeout: float

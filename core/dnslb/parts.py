@@ -31,6 +31,9 @@ Destroying = Callable[[frozenset[Address]], Awaitable[None]]
 Hinting = Callable[[RecordType], Awaitable[RecordSet]]
 """What a name server of the zone has now."""
 
+Witnessing = Callable[[float], Awaitable[bool]]
+"""Whether one of the witnesses answers within so many seconds."""
+
 
 class Own(Protocol):
     """What knows the own addresses without waiting: `OwnAddresses`, `AskedAddresses`, or a simulated one."""
@@ -48,6 +51,7 @@ class Parts:
     filter_region: Filtering | None = None
     destroy: Destroying | None = None
     hint: Hinting | None = None
+    witness: Witnessing | None = None
 
 
 @dataclass(frozen=True, slots=True)

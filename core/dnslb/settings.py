@@ -19,9 +19,9 @@ from dnslb.hookspecs import (
     RegionFilterType,
     Registration,
 )
-from dnslb.interfaces import Service
+from dnslb.interfaces import Service, Target
 from dnslb.options import option
-from dnslb.records import MAX_TTL, Network, normalise_name
+from dnslb.records import MAX_TTL, Network, normalise_name, parse_address
 from dnslb.registry import make
 from dnslb.text import one_line
 
@@ -86,7 +86,20 @@ def _endpoint(value: Any, _: Path) -> Endpoint:
     return parse_endpoint(value)
 
 
+def _witness(value: Any, _: Path) -> Target:
+    if not isinstance(value, str):
+        raise ValueError("write ADDRESS:PORT or [IPV6]:PORT, in quotes")
+    endpoint = parse_endpoint(value, default_port=None)
+    if not endpoint.is_address:
+        raise ValueError(f"{value!r} is not an address; whoever is cut off cannot look up a name")
+    address = parse_address(endpoint.host)
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{value!r} is not the address of a host")
+    return Target(address, endpoint.port)
+
+
 NameServerEndpoint = Annotated[Endpoint, Form("HOST, HOST:PORT or [IPV6]:PORT", _endpoint, {"type": "string"})]
+WitnessTarget = Annotated[Target, Form("ADDRESS:PORT or [IPV6]:PORT", _witness, {"type": "string"})]
 
 
 @dataclass(frozen=True)
@@ -114,6 +127,10 @@ class ServiceOptions:
     maximum_failures: Count = option(60, help="failed intervals after which a member is removed whatever its region")
     allowed_networks: tuple[Network, ...] = option(
         (), help="only members in these networks are probed and removed; left out: those like the own address"
+    )
+    witnesses: tuple[WitnessTarget, ...] = option(
+        (),
+        help="hosts outside of the cluster: who reaches none of them, and few members, judges nobody",
     )
     do_tls: bool = option(False, help="probe with a TLS handshake, unverified; better: probe: {plugin: tls}")
     all_regions: bool = option(False, help="no region filter; only with preserve: true")
@@ -210,4 +227,5 @@ class ServiceSettings:
             regional=regional and not self.options.all_regions,
             destroys=destroys and not self.options.preserve,
             hints=self.options.observe == "dns",
+            witnesses=bool(self.options.witnesses),
         )

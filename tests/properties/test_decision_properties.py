@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnslb.decision import Destroy, Edit, Evict, EvictSlowly, Register, Withdraw
+from dnslb.decision import Destroy, Edit, Evict, EvictSlowly, Intend, Register, Withdraw
 from dnslb.decision.blockrecord import BlockRecord, parse
 from dnslb.decision.destroyrecord import Stage, new_line, rewritten
 from dnslb.decision.hints import longest_unread
@@ -33,6 +33,7 @@ faults = st.one_of(
     st.tuples(st.just("name servers behind"), st.floats(0, 1000)),
     st.tuples(st.just("name servers silent"), st.none()),
     st.tuples(st.just("name servers well"), st.none()),
+    st.tuples(st.just("witnesses answer"), st.sampled_from([frozenset(), frozenset(HOSTS[:3]), frozenset(HOSTS)])),
     st.tuples(st.just("blocked"), st.sampled_from(HOSTS)),
     st.tuples(st.just("block renewed"), st.none()),
     st.tuples(st.just("unblocked"), st.none()),
@@ -45,6 +46,7 @@ faults = st.one_of(
     st.tuples(st.just("destroyer works"), st.none()),
     st.tuples(st.just("clocks set"), st.sampled_from([-600.0, 0.0, 600.0])),
 )
+aids = st.fixed_dictionaries({"hints": st.booleans(), "witnesses": st.booleans()})
 histories = st.lists(st.tuples(faults, st.floats(0.1, 900)), max_size=25)
 
 
@@ -55,6 +57,7 @@ class WatchedWorld(World):
 
     def __init__(self, policy_, seed):
         super().__init__(policy_, seed)
+        self.witnesses_changed_at = -math.inf
         self.well_since = {}
         """Since when hosts are up and reach the provider; nobody who does may be destroyed."""
 
@@ -78,6 +81,9 @@ class WatchedWorld(World):
         if any(type(action) is Evict for action in edits):
             recent = max(size for at, size in agent.state.sizes)
             assert len(self.members) >= math.ceil(recent / 2), "S4: below half of the recent size"
+        if self.policy.witnesses and any(isinstance(action, Evict | Intend | Destroy) for action in done):
+            since = self.now - self.witnesses_changed_at
+            assert self.reaches_witness(own) or since <= 5.0, "S5: somebody whom no witness answers judged others"
         assert sum(isinstance(action, EvictSlowly) for action in edits) <= 1
         for action in done:
             if isinstance(action, Destroy):
@@ -138,6 +144,9 @@ class WatchedWorld(World):
             case "name servers well":
                 self.name_servers_down = False
                 self.name_servers_lag = lambda: 0.0
+            case "witnesses answer":
+                self.reaches_witness = lambda own: own in subject
+                self.witnesses_changed_at = self.now
             case "blocked":
                 self._block(replace(BLOCK, addresses=frozenset({subject})).record_set(1, WALL + self.now))
             case "block renewed":
@@ -165,9 +174,9 @@ class WatchedWorld(World):
 
 
 @settings(max_examples=40, deadline=None)
-@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)), st.booleans())
-def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size, hints):
-    world = WatchedWorld(policy(interval, destroys=True, max_failures=20, hints=hints), seed)
+@given(histories, st.integers(0, 2**32), st.sampled_from([5.0, 30.0, 60.0]), st.integers(2, len(HOSTS)), aids)
+def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size, aids):
+    world = WatchedWorld(policy(interval, destroys=True, max_failures=20, **aids), seed)
     world.start(*HOSTS[:size])
     world.run(3 * interval)
     for (fault, subject), pause in history:
@@ -176,9 +185,9 @@ def test_no_order_of_faults_breaks_an_invariant(history, seed, interval, size, h
 
 
 @settings(max_examples=15, deadline=None)
-@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)), st.booleans())
-def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size, hints):
-    world = WatchedWorld(policy(30.0, hints=hints), seed)
+@given(histories, st.integers(0, 2**32), st.integers(2, len(HOSTS)), aids)
+def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_more(history, seed, size, aids):
+    world = WatchedWorld(policy(30.0, **aids), seed)
     world.start(*HOSTS[:size])
     world.run(90)
     for (fault, subject), pause in history:
@@ -188,6 +197,7 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
     world.suffer("healed", None)
     world.suffer("provider up", None)
     world.suffer("name servers well", None)
+    world.suffer("witnesses answer", frozenset(HOSTS))
     world.suffer("unblocked", None)
     world.suffer("block record readable", None)
     world.run(60)
@@ -195,7 +205,7 @@ def test_when_the_faults_are_over_everybody_is_back_and_nothing_is_written_any_m
         if own not in world.agents or world.agents[own].stopping:
             world.agents.pop(own, None)
             world.start(own)
-    world.run(30 * 25 + hints * 1.25 * longest_unread(30))
+    world.run(30 * 25 + aids["hints"] * 1.25 * longest_unread(30))
     assert world.members >= set(HOSTS[:size])
     world.deeds.clear()
     world.run(3600)

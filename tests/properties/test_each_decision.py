@@ -22,6 +22,8 @@ from effort import effort
 from situations import OWN, STRANGERS, Situation, situations
 
 JUDGEMENTS = Evict | Intend | Destroy
+WITNESSED = 5.0
+"""For so many seconds the answer of a witness counts, at most: an evidence age and the time limit of a probe."""
 often = effort(200)
 
 
@@ -106,6 +108,9 @@ def test_who_is_down_or_out_or_holds_or_is_cut_off_or_has_no_fresh_view_acts_on_
     assert result is not None, "S5: it has not been asked"
     assert result.healthy, "S5: it is down"
     assert asked_at >= seen.now - situation.policy.evidence_age, "S5: it was asked too long ago"
+    if situation.policy.witnesses:
+        assert after.witnessed, "S5: no witness answers it"
+        assert after.witnessed_at >= seen.now - WITNESSED, "S5: they were asked too long ago"
     if not all(isinstance(action, EvictSlowly) for action in judged):
         assert seen.now >= after.held_until, "S5: it holds"
         others = [address for address in seen.record_set.addresses if address.is_private and address != OWN]

@@ -18,7 +18,7 @@ from dnslb.decision.looking import blocked_for, confirming_look, next_look
 from dnslb.decision.model import MOST_RETURNS, WAVE_GROWTH, Decision, Health, Observation, Policy, State
 from dnslb.decision.observing import observe
 from dnslb.decision.reasons import Reason, Why
-from dnslb.decision.targets import failing, jury, suspects
+from dnslb.decision.targets import answering, failing, is_cut_off, jury, suspects
 from dnslb.records import Address, RecordSet
 
 
@@ -74,6 +74,10 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
         if seen.now < state.not_before:
             yield Reason.of(Why.BACK_OFF, state.own, seconds=state.not_before - seen.now)
             return
+        if _is_kept_out(state, seen, policy):
+            seconds = state.out_since + policy.longest_failure - seen.now
+            yield Reason.of(Why.CUT_OFF_STAYS_OUT, state.own, seconds=seconds)
+            return
         if state.lease and (seconds := blocked_for(state, seen)):
             yield Reason.of(Why.BLOCKED, state.own, holder=holder(state.lease), seconds=seconds)
             return
@@ -83,6 +87,13 @@ def _own_membership(state: State, seen: Observation, policy: Policy) -> Ruling:
         yield from _former(state)
     elif health.detail:
         yield Reason.of(Why.NOT_READY, state.own, detail=health.detail)
+
+
+def _is_kept_out(state: State, seen: Observation, policy: Policy) -> bool:
+    """Who was removed, and reaches nobody now, was removed rightly. Not for ever: the witnesses may be what is gone."""
+    healthy, others = answering(state, policy)
+    was_removed = state.evictions > 0 and seen.now - state.out_since < policy.longest_failure
+    return state.unwitnessed and was_removed and others > 0 and not healthy
 
 
 def _former(state: State) -> Ruling:
@@ -106,18 +117,11 @@ def _leaving(state: State, policy: Policy, own: Address) -> Ruling:
 
 def _withdrawal(state: State, policy: Policy, own: Address, health: Health) -> Ruling:
     """Where everybody fails together it is not the fault of one, and all stay."""
-    healthy, others = _answering(state, policy)
+    healthy, others = answering(state, policy)
     if healthy and 2 * healthy >= others and len(state.members) > _floor(state):
         yield Withdraw(own, Reason.of(Why.SELF_DOWN, own, **_failures(health)))
     else:
         yield Reason.of(Why.SELF_DOWN_STAYS, own, detail=health.detail, healthy=healthy, others=others)
-
-
-def _answering(state: State, policy: Policy) -> tuple[int, int]:
-    """How many of the other members answered when last probed, and how many others there are."""
-    others = jury(state, policy) - {state.own}
-    healthy = sum(state.health_of(address).passed > 0 for address in others)
-    return healthy, len(others)
 
 
 # -- members that fail -------------------------------------------------------------------------------------
@@ -129,30 +133,32 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     if not down or seen.stopping:
         return
     down.sort(key=lambda address: (state.health_of(address).failing_since, int(address)))
-    if not state.sure_of_oneself:
-        why = Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER
-        yield from (Reason.of(why, address, detail=_detail(state, address)) for address in down)
-        return
     alone = len(suspected) > 1 and suspected == jury(state, policy) - {state.own}
     overdue = [address for address in down if _overdue(state, seen, policy, address)]
-    if overdue and _may_remove_slowly(state, seen, policy, alone=alone):
+    if not state.sure_of_oneself:
+        yield from _stay(Why.SELF_UNSURE if state.own in state.members else Why.NOT_MEMBER, state, down)
+    elif overdue and _may_remove_slowly(state, seen, policy, alone=alone):
         health = state.health_of(overdue[0])
         numbers = {"seconds": health.failing_for(seen.now), "limit": policy.max_failures, "detail": health.detail}
         yield EvictSlowly(overdue[0], Reason.of(Why.LONG_DOWN, overdue[0], **numbers))
+    elif is_cut_off(state, policy):
+        yield from _stay(Why.CUT_OFF, state, down)
     elif alone:
-        for address in down:
-            yield Reason.of(Why.ALONE, address, detail=_detail(state, address), failing=len(suspected))
+        yield from _stay(Why.ALONE, state, down, failing=len(suspected))
     elif seen.now < state.held_until:
-        objectors = _names(state.objectors)
-        for address in down:
-            yield Reason.of(Why.OBJECTION, address, detail=_detail(state, address), objectors=objectors)
+        yield from _stay(Why.OBJECTION, state, down, objectors=_names(state.objectors))
     else:
         yield from _evictions(state, seen, policy, down)
 
 
+def _stay(why: Why, state: State, addresses: list[Address], **numbers: object) -> Ruling:
+    for address in addresses:
+        yield Reason.of(why, address, detail=state.health_of(address).detail, **numbers)
+
+
 def _may_remove_slowly(state: State, seen: Observation, policy: Policy, *, alone: bool) -> bool:
     """One at a time, with time to come back; where nobody answers, with more of it, and no more once one did."""
-    if seen.now < state.paced_until:
+    if seen.now < state.paced_until or (state.unwitnessed and not answering(state, policy)[0]):
         return False
     return not alone or (not state.refuted and seen.now - state.last_slow >= 5 * policy.interval)
 
@@ -200,7 +206,7 @@ def _overdue(state: State, seen: Observation, policy: Policy, address: Address) 
     if state.registered_since is None:
         return False
     health = state.health_of(address)
-    limit = policy.max_failures * policy.interval * 2.0 ** min(health.returns, MOST_RETURNS)
+    limit = policy.longest_failure * 2.0 ** min(health.returns, MOST_RETURNS)
     return min(health.failing_for(seen.now), seen.now - state.registered_since) > limit
 
 
@@ -216,7 +222,3 @@ def _names(addresses: frozenset[Address]) -> str:
 def _failures(health: Health) -> dict[str, object]:
     seconds = health.failing_for(health.probed_at)
     return {"failures": health.failures, "seconds": seconds, "detail": health.detail}
-
-
-def _detail(state: State, address: Address) -> str:
-    return state.health_of(address).detail

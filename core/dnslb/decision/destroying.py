@@ -69,10 +69,14 @@ def settled(record_set: RecordSet, done: Destroy, wall: float) -> RecordSet:
 
 
 def _may_judge(state: State, seen: Observation, policy: Policy) -> bool:
-    """Who may be cut off destroys nobody: it takes a member that somebody answers, and to which nobody objects."""
+    """Who may be cut off destroys nobody: it takes a member that somebody answers, and to which nobody objects.
+
+    Where there are witnesses, one of them has to answer, too.
+    """
     others = jury(state, policy) - {state.own}
     is_answered = not others or any(state.health_of(address).passed for address in others)
-    return state.sure_of_oneself and is_answered and seen.now >= max(state.held_until, state.paced_until)
+    is_trusted = state.sure_of_oneself and is_answered and not state.unwitnessed
+    return is_trusted and seen.now >= max(state.held_until, state.paced_until)
 
 
 # -- veto --------------------------------------------------------------------------------------------------

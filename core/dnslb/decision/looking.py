@@ -25,10 +25,16 @@ def _stale_evidence(state: State, seen: Observation, policy: Policy, wanted: tup
     needed = jury(state, policy) | judged | state.left.keys() if judged or leaving else frozenset({state.own})
     if seen.record_set is None:
         return needed
+    oldest = _oldest_evidence(seen, policy)
+    return frozenset(address for address in needed if not _is_fresh(state, address, oldest, address in judged))
+
+
+def _oldest_evidence(seen: Observation, policy: Policy) -> float:
+    """What was asked since then is fresh."""
     oldest = seen.now - policy.evidence_age
     if seen.probes and seen.now - seen.probed_at <= policy.longest_round(len(seen.probes)):
         oldest = min(oldest, seen.probed_at)  # what was just asked is fresh, however slow the round was
-    return frozenset(address for address in needed if not _is_fresh(state, address, oldest, address in judged))
+    return oldest
 
 
 def _is_fresh(state: State, address: Address, oldest: float, is_judged: bool) -> bool:
@@ -47,12 +53,22 @@ def confirming_look(state: State, seen: Observation, policy: Policy, wanted: tup
     stale = _stale_evidence(state, seen, policy, wanted)
     lease = any(isinstance(action, Register) for action in wanted)
     intents = any(isinstance(action, Mark) for action in wanted)
+    witnesses = _lacks_witness(state, seen, policy, wanted)
     unread = seen.record_set is None or (lease and seen.block_record is None) or (intents and seen.intents is None)
-    if not unread and not stale:
+    if not unread and not stale and not witnesses:
         return None
-    at = _confirm_at(state, seen, policy, tried=not unread and stale <= seen.probes.keys())
+    at = _confirm_at(state, seen, policy, tried=not unread and not witnesses and stale <= seen.probes.keys())
     meanwhile = next_look(state, seen, policy)
-    return meanwhile if meanwhile.at < at else Look(at, read=True, probe=stale, lease=lease, intents=intents)
+    if meanwhile.at < at:
+        return meanwhile
+    return Look(at, read=True, probe=stale, lease=lease, intents=intents, witnesses=witnesses)
+
+
+def _lacks_witness(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> bool:
+    """Whether others are to be judged, and no witness was asked lately whether one can."""
+    judges = any(isinstance(action, Evict | Intend | Destroy) for action in wanted)
+    oldest = _oldest_evidence(seen, policy) - policy.probe_timeout  # they are asked before the probes
+    return policy.witnesses and judges and state.witnessed_at < oldest
 
 
 def _confirm_at(state: State, seen: Observation, policy: Policy, *, tried: bool) -> float:
@@ -75,13 +91,15 @@ def next_look(state: State, seen: Observation, policy: Policy) -> Look:
     read_at, hint_at, intents_at = _reading_due(state, policy), _hint_due(state, policy), _intents_due(state, policy)
     at = max(seen.now, min(read_at, hint_at, intents_at, state.next_probe, verdict, *rechecks.values(), *allowed))
     if at >= verdict:
-        return Look(at, read=True, probe=jury(state, policy) | state.left.keys())
+        return Look(at, read=True, probe=jury(state, policy) | state.left.keys(), witnesses=policy.witnesses)
     read = at >= read_at
+    witnesses = _asks_witnesses(state, policy, read=read)
     hint = at >= hint_at and not read
     intents = at >= intents_at
     if read or hint or intents or at >= state.next_probe:
-        return Look(at, read, watched(state, policy), lease=read and blocked > 0, intents=intents, hint=hint)
-    return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at))
+        lease = read and blocked > 0
+        return Look(at, read, watched(state, policy), lease, intents=intents, hint=hint, witnesses=witnesses)
+    return Look(at, probe=frozenset(address for address, due in rechecks.items() if due <= at), witnesses=witnesses)
 
 
 def blocked_for(state: State, seen: Observation) -> float:
@@ -137,9 +155,21 @@ def _rechecks(state: State, seen: Observation, policy: Policy) -> dict[Address, 
 
 def _unasked(state: State, policy: Policy) -> frozenset[Address]:
     """Who was removed asks everybody, to know whether it was wrong to remove it."""
-    if state.own in state.members or not state.evictions:
+    if not _was_removed(state):
         return frozenset()
     return frozenset(address for address in jury(state, policy) if state.health_of(address).asked_at < state.out_since)
+
+
+def _asks_witnesses(state: State, policy: Policy, *, read: bool) -> bool:
+    """Who was removed asks them, and everybody. Who is cut off asks again with each reading while others fail."""
+    if not policy.witnesses:
+        return False
+    still_silent = read and state.unwitnessed and bool(failing(state) - {state.own})
+    return still_silent or (_was_removed(state) and state.witnessed_at < state.out_since)
+
+
+def _was_removed(state: State) -> bool:
+    return state.own not in state.members and state.evictions > 0
 
 
 def _verdict_at(state: State, seen: Observation, policy: Policy) -> float:

@@ -63,6 +63,7 @@ class Policy:
         regional: whether only members of the own region are removed at once.
         destroys: whether instances that were removed are destroyed.
         hints: whether the zone's own name servers are asked in place of the API as long as nothing is to be done.
+        witnesses: whether hosts outside of the cluster are asked before others are judged: it may be oneself.
     """
 
     interval: float
@@ -75,6 +76,7 @@ class Policy:
     regional: bool = False
     destroys: bool = False
     hints: bool = False
+    witnesses: bool = False
 
     @property
     def recheck_interval(self) -> float:
@@ -140,6 +142,11 @@ class Policy:
     def hold(self) -> float:
         """How long an agent judges nobody, after somebody objected; doubled each time."""
         return 32 * self.interval
+
+    @property
+    def longest_failure(self) -> float:
+        """How long a failure lasts until it no longer matters whose fault it may be."""
+        return self.max_failures * self.interval
 
     @property
     def memory(self) -> float:
@@ -250,6 +257,8 @@ class State:
         write_troubles: writes in a row that failed, while there was something to write.
         next_write: when the record set may be written again.
         hints: what the zone's own name servers said.
+        witnessed: whether a witness answered when they were asked last, None where they never were.
+        witnessed_at: when that was.
     """
 
     own: Address | None = None
@@ -284,6 +293,8 @@ class State:
     write_troubles: int = 0
     next_write: float = -NEVER
     hints: Hints = field(default_factory=Hints)
+    witnessed: bool | None = None
+    witnessed_at: float = -NEVER
 
     @property
     def members(self) -> frozenset[Address]:
@@ -299,6 +310,11 @@ class State:
     def sure_of_oneself(self) -> bool:
         """Only who is in the record set, and passes its own check, may judge others."""
         return self.own in self.members and self.own_health.passed > 0
+
+    @property
+    def unwitnessed(self) -> bool:
+        """Whether no witness answered when they were asked last: whoever fails may well be alive."""
+        return self.witnessed is False
 
     def health_of(self, address: Address) -> Health:
         """What the probes of an address said; nothing, where it was not probed."""
@@ -333,6 +349,7 @@ class Observation:
         trouble: the provider could not be read or written.
         hint: what a name server of the zone said just now, which may be old; None where none was asked or answered.
         silent: name servers were asked, and none gave an answer to go by.
+        witnesses: whether a witness answered, and `witnessed_at` when they began to be asked; None where they were not.
         probes: what was probed just now, and `probed_at` when that began.
         local: those of `probes` that are in the own region; all of them where there are no regions.
         done: actions that were carried out since the last observation.
@@ -351,6 +368,8 @@ class Observation:
     trouble: Trouble | None = None
     hint: RecordSet | None = None
     silent: bool = False
+    witnesses: bool | None = None
+    witnessed_at: float = -NEVER
     probes: Mapping[Address, ProbeResult] = field(default_factory=dict)
     probed_at: float = -NEVER
     local: frozenset[Address] = frozenset()
@@ -365,7 +384,8 @@ class Look:
     """The next observation: when to make it, whether to read the record set, or to ask for a hint, and whom to probe.
 
     `lease` asks for the block record too, which comes with `read` only; `intents` asks for the destroy record. Where
-    one of these cannot be read, none of them was. At most one of `read` and `hint` is asked for.
+    one of these cannot be read, none of them was. At most one of `read` and `hint` is asked for. `witnesses` asks
+    whether one of these answers.
     """
 
     at: float
@@ -374,6 +394,7 @@ class Look:
     lease: bool = False
     intents: bool = False
     hint: bool = False
+    witnesses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from dnslb.decision.model import (
     State,
     Trouble,
 )
-from dnslb.decision.targets import failing, jury, known, suspects
+from dnslb.decision.targets import failing, is_cut_off, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
 from dnslb.records import Address
 
@@ -37,6 +37,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _hint(state, seen, policy)
     state = _lease(state, seen)
     state = _intents(state, seen, policy)
+    state = _witnesses(state, seen)
     state = _probes(state, seen, policy)
     state = _removal(state, seen, policy)
     return _provider(state, seen, policy)
@@ -198,8 +199,11 @@ def _removal(state: State, seen: Observation, policy: Policy) -> State:
 def _objects(state: State, policy: Policy) -> bool:
     """Whether others answer this agent that was removed. Of two, each is as likely to be right, and both stay.
 
-    Who was removed again and again gives in.
+    Where there are witnesses, they are asked first, and who is cut off gives in. Who was removed again and
+    again does so, too.
     """
+    if policy.witnesses and (state.witnessed_at < state.out_since or is_cut_off(state, policy)):
+        return False
     others = jury(state, policy) - {state.own}
     some_answer = any(state.health_of(address).passed for address in others)
     return (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
@@ -217,6 +221,12 @@ def _intents(state: State, seen: Observation, policy: Policy) -> State:
         state = replace(state, intents=view, next_intents=seen.now + policy.intents_interval * (0.75 + seen.jitter / 2))
     doomed = condemned(state, seen, policy)
     return state if doomed == state.condemned else replace(state, condemned=doomed)
+
+
+def _witnesses(state: State, seen: Observation) -> State:
+    if seen.witnesses is None:
+        return state
+    return replace(state, witnessed=seen.witnesses, witnessed_at=seen.witnessed_at)
 
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:

@@ -65,6 +65,19 @@ def jury(state: State, policy: Policy) -> frozenset[Address]:
     return own | frozenset(ring(state, policy)[:JURY]) | suspects(state, policy)
 
 
+def answering(state: State, policy: Policy) -> tuple[int, int]:
+    """How many of the other members that a jury consists of answered when last probed, and how many these are."""
+    others = jury(state, policy) - {state.own}
+    healthy = sum(state.health_of(address).passed > 0 for address in others)
+    return healthy, len(others)
+
+
+def is_cut_off(state: State, policy: Policy) -> bool:
+    """Where no witness answers, and not half of the other members, it is more likely the fault of oneself."""
+    healthy, others = answering(state, policy)
+    return state.unwitnessed and 2 * healthy < others
+
+
 def suspects(state: State, policy: Policy) -> frozenset[Address]:
     """The other members whose last probe failed."""
     fail = failing(state)

@@ -29,6 +29,7 @@ class KeeperAgent:
             self._filter if policy.regional else None,
             self._destroy if policy.destroys else None,
             cluster.provider.shown if policy.hints else None,
+            self._witness if policy.witnesses else None,
         )
         chance = random.Random(cluster.chance.random())
         around = Surroundings(clock.now, clock.now, clock.sleep, chance, self._say)
@@ -44,6 +45,9 @@ class KeeperAgent:
 
     async def _probe(self, targets: Sequence[Target], timeout: float) -> Mapping[Target, ProbeResult]:
         return await self._cluster.probe(self._node.address, targets, timeout)
+
+    async def _witness(self, timeout: float) -> bool:
+        return await self._cluster.witness(self._node.address, timeout)
 
     async def _filter(self, addresses: frozenset[Address]) -> Collection[Address]:
         return self._cluster.local(self._node.address, addresses)

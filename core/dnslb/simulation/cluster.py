@@ -206,6 +206,12 @@ class Cluster:
             return (answer,)
         return [_SILENT if self.network.loses(own, target, now) else answer for _ in range(number)]
 
+    async def witness(self, own: Address, timeout: float) -> bool:
+        """Whether a witness outside of the cluster, which nothing befalls, answers a node."""
+        answers = self.network.reaches_outside(own)
+        await self.clock.sleep(ROUND_TRIP if answers else timeout)
+        return answers
+
     async def destroy(self, by: Address, addresses: Iterable[Address]) -> None:
         """The destroyer: the instances are gone."""
         for address in addresses:

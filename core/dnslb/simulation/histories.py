@@ -94,6 +94,7 @@ class History:
         what = [f"seed {self.seed}: {self.size} nodes, T = {policy.interval:g} s, P = {policy.probe_interval:g} s"]
         what += [f"{self.regions} regions"] * (self.regions > 1) + ["destroyer"] * policy.destroys
         what += [f"observe: dns, {self.provider.propagation:g} s behind"] * policy.hints
+        what += ["a witness"] * policy.witnesses
         what += [f"{self.references} reference-style"] * (self.references > 0) + ["cold start"] * (not self.registered)
         what += [f"maximum_failures {policy.max_failures}"] * (policy.max_failures != USUAL_MAX_FAILURES)
         faults = [f"  [{number}] {fault}" for number, fault in enumerate(self.faults)]
@@ -127,6 +128,7 @@ def random_history(seed: int, every: float | None = None) -> History:
         regional=regions > 1,
         destroys=not references and chance.random() < 0.5,
         hints=chance.random() < 0.15,
+        witnesses=seed % 5 == 0,
     )
     provider = ProviderModel(
         staleness=chance.choice((0.0, 0.0, 0.0, 1.0)),

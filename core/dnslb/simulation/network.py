@@ -70,9 +70,9 @@ class Network:
             return True
         return bool(self.burst_loss) and self._in_burst((one, other), now)
 
-    def reaches_anybody_outside(self, node: Address) -> bool:
-        """Whether clients reach the node: they are on the side of the world that was never cut off."""
-        return node not in self._deaf and node not in self._side
+    def reaches_outside(self, node: Address) -> bool:
+        """Whether the node reaches hosts outside of the cluster: they are on the side that was never cut off."""
+        return node not in self._side
 
     def _in_burst(self, link: Link, now: float) -> bool:
         """Two states, left after times that are exponential in length (the model of Gilbert and Elliott)."""

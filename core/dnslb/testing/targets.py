@@ -1,4 +1,4 @@
-"""Targets that fail, for the conformance kit of probes: each a context manager over a `Target` on 127.0.0.1."""
+"""Targets that fail, for the conformance kit of probes: each a context manager over a `Target` on loopback."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def _target(listener: socket.socket) -> Target:
 
 
 @contextlib.contextmanager
-def refusing() -> Iterator[Target]:
+def refusing(address: str = "127.0.0.1") -> Iterator[Target]:
     """Refuses connections: the port is taken, so that nobody else can listen there, and nobody does."""
     with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+        bound.bind((address, 0))
         yield _target(bound)
 
 
@@ -35,13 +35,13 @@ def silent() -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def unresponsive() -> Iterator[Target | None]:
+def unresponsive(address: str = "127.0.0.1") -> Iterator[Target | None]:
     """Does not even answer a connection request, as a host does that has lost its power.
 
     Made by filling the queue of a listener that accepts nothing. None where the system grows its queue.
     """
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        listener = stack.enter_context(socket.create_server((address, 0), backlog=0))
         for _ in range(8):
             client = stack.enter_context(socket.socket())
             client.settimeout(0.1)

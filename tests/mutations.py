@@ -42,6 +42,7 @@ TESTS = tuple(
             "blocked_members",
             "targets",
             "witnesses",
+            "low_ttl",
             "leases",
             "publisher",
             "random_histories",
@@ -378,6 +379,42 @@ MUTATIONS: tuple[Mutation, ...] = (
         "still_silent = read and state.unwitnessed and",
         "still_silent = False and",
         "witnesses: of two a dead member leaves once a witness answers again",
+    ),
+    # -- the TTL
+    Mutation(
+        "a removal that leaves the TTL",
+        "decision/deciding",
+        "return policy.low_ttl if removes or",
+        "return policy.low_ttl if",
+        "low_ttl: a removal lowers it in the same commit and the first member raises it after five intervals",
+    ),
+    Mutation(
+        "a TTL that is raised while somebody fails",
+        "decision/observing",
+        "is_calm = not state.left and not suspects(state, policy)",
+        "is_calm = not state.left",
+        "low_ttl: it stays low as long as anybody fails",
+    ),
+    Mutation(
+        "a TTL that is raised at once",
+        "decision/deciding",
+        "if calm >= policy.calm + before * policy.interval:",
+        "if calm >= 0:",
+        "low_ttl: a removal lowers it in the same commit and the first member raises it after five intervals",
+    ),
+    Mutation(
+        "a TTL that only the first member raises",
+        "decision/deciding",
+        "if calm >= policy.calm + before * policy.interval:",
+        "if calm >= policy.calm and not before:",
+        "low_ttl: where the first members have no agent the next one raises it",
+    ),
+    Mutation(
+        "a TTL that the next change raises",
+        "decision/deciding",
+        " or record_set.ttl == policy.low_ttl else policy.ttl",
+        " else policy.ttl",
+        "low_ttl: who comes back and who leaves keep it low for a while",
     ),
     # -- watching
     Mutation(

@@ -109,6 +109,7 @@ def destroy_record(content: list[Line], nonsense: list[str]) -> RecordSet:
 
 pending = st.sampled_from([Stage.INTENT, Stage.EXECUTING])
 past = st.sampled_from([NOW - 1, NOW - 20, NOW - 100, NOW - 400, NOW - 1400, NOW - 4000])
+LOW_TTL = 2
 RECORDS = ("record_set", "block_record", "intents")
 
 # -- all of it -----------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ ODDITIES = (
         "new nonsense",
     ),
     *("record set unread", "block record unread", "destroy record unread", "provider down", "blocked", "hints"),
-    "witnesses",
+    *("witnesses", "low TTL"),
 )
 
 
@@ -144,6 +145,7 @@ def situations(draw) -> Situation:
         destroys="no destroyer" not in odd,
         hints="hints" in odd,
         witnesses="witnesses" in odd,
+        low_ttl=LOW_TTL if "low TTL" in odd else None,
     )
     number = len(PEERS) if "all dead" in odd else draw(st.sampled_from([0, 1, 1, 2]))
     dead = frozenset(PEERS[:number])
@@ -166,7 +168,7 @@ def _remembered(draw, odd, rules: Policy, dead: frozenset[Address], gone: frozen
     return State(
         own=OWN,
         former=frozenset({FORMER}) if "has moved" in odd else frozenset(),
-        record_set=RecordSet(NAME, RecordType.A).holding(members, rules.ttl),
+        record_set=RecordSet(NAME, RecordType.A).holding(members, rules.low_ttl or rules.ttl),
         shown=members,
         sizes=tuple((NOW - 10, size) for size in sizes),
         health=Healths(
@@ -185,6 +187,7 @@ def _remembered(draw, odd, rules: Policy, dead: frozenset[Address], gone: frozen
         paced_until=later if "waits for objections" in odd else NOW - draw(st.sampled_from([1, 7200])),
         removed=dict.fromkeys(gone, NOW - 100) if rules.destroys else {},
         last_slow=NOW - 1 if "just removed slowly" in odd else NOW - 7200,
+        calm_since=None if dead or gone else NOW - draw(st.sampled_from([1.0, 7200.0])),
         lease=watched(None, draw(block_records), draw(past)),
         intents=watched_intents(None, read_before, draw(past)),
         next_write=later if "waits to write" in odd else NOW - 1,
@@ -202,7 +205,7 @@ def _seen(draw, odd, rules: Policy, state: State, dead: frozenset[Address]) -> O
         wall=WALL,
         own=OWN,
         host=frozenset({OWN}),
-        record_set=RecordSet(NAME, RecordType.A).holding(_members(odd, state, dead), 60),
+        record_set=RecordSet(NAME, RecordType.A).holding(_members(odd, state, dead), rules.low_ttl or 60),
         block_record=draw(block_records) if "blocked" in odd else nothing,
         intents=destroy_record(known_lines + new_lines, ["IP=10.0.0.7 Stage=intent"] if "new nonsense" in odd else []),
         probes=probes,

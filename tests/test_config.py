@@ -246,6 +246,15 @@ def test_a_ttl_below_the_lowest_of_the_provider_is_refused(refused):
     assert refused(SERVICE + ACME + "ttl: 29\n") == ["4: ttl: 29 is less than the lowest TTL of this provider, 30"]
 
 
+def test_a_low_ttl_is_one_that_the_provider_takes_and_lower_than_the_ttl(load, refused):
+    [service] = load(SERVICE + ACME + "ttl: 300\nlow_ttl: 30s\n").services
+    assert service.policy(regional=False, destroys=False).low_ttl == 30
+    assert refused(SERVICE + ACME + "low_ttl: 29\n") == [
+        "4: low_ttl: 29 is less than the lowest TTL of this provider, 30"
+    ]
+    assert refused(SERVICE + ACME + "low_ttl: 5m\n") == ["4: low_ttl: 300 is not less than the TTL, 60"]
+
+
 # -- what is wrong, all of it at once ----------------------------------------------------------------------
 
 

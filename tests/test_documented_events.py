@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import dnslb
-from dnslb.decision import Reason, Register, Why
+from dnslb.decision import RaiseTtl, Reason, Register, Why
 from dnslb.decision.actions import Action
 from dnslb.log import JsonFormatter, TerminalFormatter, reason_parts
 
@@ -79,7 +79,7 @@ def events() -> dict[str, Said]:
                     add(str(event.value), level, parts)
                 else:  # of an action, once it is done
                     for action in actions():
-                        add(action.event, "info" if action is Register else "warning", parts)
+                        add(action.event, "info" if action in {RaiseTtl, Register} else "warning", parts)
     return found
 
 

@@ -208,11 +208,13 @@ class _Loader:
     def _ttl(self, options: ServiceOptions, interval: float, manager: Selection | None, path: KeyPath) -> int:
         registration = manager.registration if manager else None
         lowest = registration.capabilities.min_ttl if isinstance(registration, RecordManagerType) else 0
-        if options.ttl is None:
-            return min(max(math.ceil(interval), lowest), MAX_TTL)
-        if options.ttl < lowest:
-            self._problem(f"{options.ttl} is less than the lowest TTL of this provider, {lowest}", (*path, "ttl"))
-        return options.ttl
+        for key, chosen in (("ttl", options.ttl), ("low_ttl", options.low_ttl)):
+            if chosen is not None and chosen < lowest:
+                self._problem(f"{chosen} is less than the lowest TTL of this provider, {lowest}", (*path, key))
+        ttl = min(max(math.ceil(interval), lowest), MAX_TTL) if options.ttl is None else options.ttl
+        if options.low_ttl is not None and options.low_ttl >= ttl:
+            self._problem(f"{options.low_ttl} is not less than the TTL, {ttl}", (*path, "low_ttl"))
+        return ttl
 
     def _refuse_repetitions(self) -> None:
         for name, times in sorted(Counter(self.names).items()):

@@ -113,6 +113,9 @@ class ServiceOptions:
         None, help="how often every member is probed; left out: check_interval, at most 5s"
     )
     ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
+    low_ttl: TimeToLive | None = option(
+        None, help="the TTL from a removal until nobody has failed for a while; left out: never lowered"
+    )
     address: AddressChoice = option(
         ("auto",), help="the own address: auto, the name of an interface, an address, a list of addresses, or a plugin"
     )
@@ -220,6 +223,7 @@ class ServiceSettings:
             interval=self.check_interval,
             probe_interval=self.probe_interval,
             ttl=self.ttl,
+            low_ttl=self.options.low_ttl,
             rise=self.options.rise,
             fall=self.options.minimum_failures,
             max_failures=self.options.maximum_failures,

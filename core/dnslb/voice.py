@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from dnslb.decision import Action, Reason, Register, Trouble, Why
+from dnslb.decision import Action, RaiseTtl, Reason, Register, Trouble, Why
 from dnslb.errors import ProviderError, Throttled
 from dnslb.forms import format_duration
 from dnslb.log import Lasting, reason_parts
@@ -58,7 +58,7 @@ class Voice:
 
     def done(self, action: Action) -> None:
         """Says what was done, and why."""
-        level = logging.INFO if isinstance(action, Register) else logging.WARNING
+        level = logging.INFO if isinstance(action, Register | RaiseTtl) else logging.WARNING
         self.say(level, action.event, f"{action.event}: {action.reason}", **reason_parts(action.reason))
 
     def refuses(self, refusals: tuple[Reason, ...]) -> None:

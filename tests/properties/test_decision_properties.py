@@ -81,9 +81,13 @@ class WatchedWorld(World):
         if any(type(action) is Evict for action in edits):
             recent = max(size for at, size in agent.state.sizes)
             assert len(self.members) >= math.ceil(recent / 2), "S4: below half of the recent size"
-        if self.policy.witnesses and any(isinstance(action, Evict | Intend | Destroy) for action in done):
+        judges = any(isinstance(action, Evict | Intend | Destroy) for action in done)
+        if judges and self.policy.witnesses and not self.reaches_witness(own):
             since = self.now - self.witnesses_changed_at
-            assert self.reaches_witness(own) or since <= 5.0, "S5: somebody whom no witness answers judged others"
+            others = before - {own}
+            most = 2 * sum(self._answers(own, other) for other in others) >= len(others)
+            slowly = any(isinstance(action, EvictSlowly) for action in edits)
+            assert since <= 5.0 or (edits and (most or slowly)), "S5: somebody who is cut off judged others"
         assert sum(isinstance(action, EvictSlowly) for action in edits) <= 1
         for action in done:
             if isinstance(action, Destroy):

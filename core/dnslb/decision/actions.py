@@ -54,6 +54,12 @@ class EvictSlowly(Evict):
     """Take out a member that failed for so long that neither region nor floor protect it any more."""
 
 
+class RaiseTtl(Edit):
+    """Give the record set its usual TTL again, which a removal had lowered. `address` is the own one."""
+
+    event = "ttl-raised"
+
+
 # -- that change the destroy record ------------------------------------------------------------------------
 
 

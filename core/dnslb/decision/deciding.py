@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dnslb.decision.actions import Action, Edit, Evict, EvictSlowly, Register, Ruling, Withdraw
+from dnslb.decision.actions import Action, Edit, Evict, EvictSlowly, RaiseTtl, Register, Ruling, Withdraw
 from dnslb.decision.destroying import destruction
 from dnslb.decision.leases import holder
 from dnslb.decision.looking import blocked_for, confirming_look, next_look
@@ -31,6 +31,7 @@ def decide(state: State, seen: Observation, policy: Policy) -> Decision:
     rulings = [
         *_own_membership(state, seen, policy),
         *_failed_members(state, seen, policy),
+        *_lowered_ttl(state, seen, policy),
         *destruction(state, seen, policy),
     ]
     wanted = tuple(ruling for ruling in rulings if isinstance(ruling, Action))
@@ -54,8 +55,16 @@ def _writable(state: State, seen: Observation, wanted: tuple[Action, ...]) -> tu
 def revised(record_set: RecordSet, edits: tuple[Edit, ...], policy: Policy) -> RecordSet:
     """The record set after the edits."""
     added = {action.address for action in edits if isinstance(action, Register)}
-    removed = {action.address for action in edits if not isinstance(action, Register)}
-    return record_set.holding((record_set.addresses | added) - removed, policy.ttl)
+    removed = {action.address for action in edits if isinstance(action, Withdraw | Evict)}
+    return record_set.holding((record_set.addresses | added) - removed, _ttl(record_set, edits, policy))
+
+
+def _ttl(record_set: RecordSet, edits: tuple[Edit, ...], policy: Policy) -> int:
+    """Low after a removal: others may follow, and who was removed may come back. It stays low until it is raised."""
+    if policy.low_ttl is None or any(isinstance(action, RaiseTtl) for action in edits):
+        return policy.ttl
+    removes = any(isinstance(action, Evict) for action in edits)
+    return policy.low_ttl if removes or record_set.ttl == policy.low_ttl else policy.ttl
 
 
 # -- the own address ---------------------------------------------------------------------------------------
@@ -208,6 +217,23 @@ def _overdue(state: State, seen: Observation, policy: Policy, address: Address) 
     health = state.health_of(address)
     limit = policy.longest_failure * 2.0 ** min(health.returns, MOST_RETURNS)
     return min(health.failing_for(seen.now), seen.now - state.registered_since) > limit
+
+
+# -- the TTL -----------------------------------------------------------------------------------------------
+
+
+def _lowered_ttl(state: State, seen: Observation, policy: Policy) -> Ruling:
+    """The first member raises it again; each other one an interval later, should those before it have no agent."""
+    if state.record_set is None or state.record_set.ttl != policy.low_ttl or state.calm_since is None:
+        return
+    if state.own is None or state.own not in state.members or seen.stopping:
+        return
+    calm, before = seen.now - state.calm_since, sum(int(address) < int(state.own) for address in state.members)
+    if calm >= policy.calm + before * policy.interval:
+        yield RaiseTtl(state.own, Reason.of(Why.CALM, state.own, ttl=policy.ttl, seconds=calm))
+
+
+# -- what the rules need -----------------------------------------------------------------------------------
 
 
 def _floor(state: State) -> int:

@@ -56,6 +56,7 @@ class Policy:
         interval: T, between two readings of the record set.
         probe_interval: P, between two probes of a member that is well.
         ttl: what a record set is written with.
+        low_ttl: what it is written with from a removal until nobody has failed for a while; None for `ttl`.
         rise: passed self-checks in a row before the own address is registered.
         fall: failed probes in a row before an address counts as down.
         max_failures: failed intervals after which a member is removed whatever else holds.
@@ -77,6 +78,7 @@ class Policy:
     destroys: bool = False
     hints: bool = False
     witnesses: bool = False
+    low_ttl: int | None = None
 
     @property
     def recheck_interval(self) -> float:
@@ -147,6 +149,11 @@ class Policy:
     def longest_failure(self) -> float:
         """How long a failure lasts until it no longer matters whose fault it may be."""
         return self.max_failures * self.interval
+
+    @property
+    def calm(self) -> float:
+        """How long nobody has failed or left when the first agent raises a TTL that was lowered."""
+        return 5 * self.interval
 
     @property
     def memory(self) -> float:
@@ -251,6 +258,7 @@ class State:
         lease: the block record as last read, None before the first reading.
         intents: the destroy record as last read, None before the first reading.
         next_intents: when that is to be read again, where it is read at all.
+        calm_since: since when nobody fails who is a member, and nobody left lately; None while somebody does.
         longest_ttl: the largest TTL of the record set that was seen, in seconds.
         troubles: readings in a row that failed.
         next_read, next_probe: when these are due.
@@ -286,6 +294,7 @@ class State:
     lease: LeaseView | None = None
     intents: IntentsView | None = None
     next_intents: float = -NEVER
+    calm_since: float | None = None
     longest_ttl: int = 0
     troubles: int = 0
     next_read: float = -NEVER

@@ -40,6 +40,7 @@ def observe(state: State, seen: Observation, policy: Policy) -> State:
     state = _witnesses(state, seen)
     state = _probes(state, seen, policy)
     state = _removal(state, seen, policy)
+    state = _calm(state, seen, policy)
     return _provider(state, seen, policy)
 
 
@@ -207,6 +208,13 @@ def _objects(state: State, policy: Policy) -> bool:
     others = jury(state, policy) - {state.own}
     some_answer = any(state.health_of(address).passed for address in others)
     return (some_answer or len(others) == 1) and state.evictions <= MOST_OBJECTIONS
+
+
+def _calm(state: State, seen: Observation, policy: Policy) -> State:
+    is_calm = not state.left and not suspects(state, policy)
+    if is_calm == (state.calm_since is not None):
+        return state
+    return replace(state, calm_since=seen.now if is_calm else None)
 
 
 def _lease(state: State, seen: Observation) -> State:

@@ -39,6 +39,9 @@ class Why(enum.Enum):
     OBJECTION = "fails ({detail}), but {objectors} came back after being removed, so it may be me: it stays"
     ELSEWHERE = "fails ({detail}), but is not in my region: it stays until it failed for {limit:interval}"
 
+    # the TTL
+    CALM = "gives the record set its TTL of {ttl} s again: nobody has failed or left for {seconds:.0f} s"
+
     # removed members
     GONE = "left the record set {seconds:.0f} s ago and fails ({detail}): it has {wait:.0f} s to veto"
     ALIVE = "is an address of this host, which passed {passed:self-check} in a row: {by} is not to destroy it"

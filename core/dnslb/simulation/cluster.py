@@ -103,6 +103,11 @@ class Cluster:
         """Who is in the record set."""
         return self.provider.members
 
+    @property
+    def ttl(self) -> int:
+        """The TTL of the record set, in seconds."""
+        return self.provider.held(NAME, RecordType.A).ttl
+
     # -- what people and accidents do -----------------------------------------------------------------------------
 
     def register_all(self, addresses: Iterable[Address] | None = None) -> None:

@@ -95,6 +95,7 @@ class History:
         what += [f"{self.regions} regions"] * (self.regions > 1) + ["destroyer"] * policy.destroys
         what += [f"observe: dns, {self.provider.propagation:g} s behind"] * policy.hints
         what += ["a witness"] * policy.witnesses
+        what += [f"low_ttl {policy.low_ttl} s"] * (policy.low_ttl is not None)
         what += [f"{self.references} reference-style"] * (self.references > 0) + ["cold start"] * (not self.registered)
         what += [f"maximum_failures {policy.max_failures}"] * (policy.max_failures != USUAL_MAX_FAILURES)
         faults = [f"  [{number}] {fault}" for number, fault in enumerate(self.faults)]
@@ -129,6 +130,7 @@ def random_history(seed: int, every: float | None = None) -> History:
         destroys=not references and chance.random() < 0.5,
         hints=chance.random() < 0.15,
         witnesses=seed % 5 == 0,
+        low_ttl=3 if seed % 7 == 0 else None,
     )
     provider = ProviderModel(
         staleness=chance.choice((0.0, 0.0, 0.0, 1.0)),

@@ -77,13 +77,26 @@ def _settle(cluster: Cluster, history: History) -> None:
     interval = history.policy.interval
     deadline = cluster.now + _longest_return(history)
     cluster.run_until(cluster.now + 3 * interval + 10.0)
-    while ((missing := _healthy(cluster) - cluster.members) or _spares_provider(cluster)) and cluster.now < deadline:
+    while (_healthy(cluster) - cluster.members or _spares_provider(cluster)) and cluster.now < deadline:
         cluster.run_until(min(cluster.now + interval, deadline))
+    missing = _healthy(cluster) - cluster.members
     _expect(cluster, "L2", not missing, f"still out after all faults are over: {_names(missing)}")
+    _await_usual_ttl(cluster, history)
     quiet_since = cluster.now
     cluster.run_until(cluster.now + 10 * interval)
     late = [each for each in cluster.provider.history if each.at > quiet_since]
     _expect(cluster, "L6", not late, f"{len(late)} writes at rest, the first one by {late[0].by if late else None}")
+
+
+def _await_usual_ttl(cluster: Cluster, history: History) -> None:
+    """A TTL that a removal has lowered is raised: by the first member whose agent is there, so it takes a while."""
+    policy = history.policy
+    takes_turns = (history.size + 2) * policy.interval
+    deadline = cluster.now + policy.objection_memory(policy.interval) + policy.calm + takes_turns
+    while cluster.ttl == policy.low_ttl and cluster.now < deadline:
+        cluster.run_until(min(cluster.now + policy.interval, deadline))
+    is_due = cluster.members <= _healthy(cluster)
+    _expect(cluster, "L6", not is_due or cluster.ttl != policy.low_ttl, f"the TTL is still {cluster.ttl} s")
 
 
 def _spares_provider(cluster: Cluster) -> bool:

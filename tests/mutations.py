@@ -107,7 +107,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a back-off that does not grow",
-        "decision/model",
+        "decision/policy",
         "self.interval * 2.0**evictions",
         "self.interval * 2.0",
         "decision: a member that no one can reach comes back ever more rarely and is not destroyed",
@@ -143,7 +143,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "no blip",
-        "decision/model",
+        "decision/policy",
         "        return 5.0\n",
         "        return 0.0\n",
         "scenarios: a pause shorter than five seconds removes nobody",
@@ -256,8 +256,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a slow lane without pauses",
         "decision/deciding",
-        "    if seen.now < state.paced_until:\n        return False\n",
-        "",
+        "if seen.now < state.paced_until or (",
+        "if (",
         "decision: who failed for too long leaves one at a time whatever the floor",
     ),
     Mutation(
@@ -291,7 +291,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "removed without asking the jury whether it was wrong",
         "decision/looking",
-        "    if state.own in state.members or not state.evictions:\n",
+        "    if not _was_removed(state):\n",
         "    if True:\n",
         "decision: who was removed asks everybody and is back soon if it was wrong",
     ),

@@ -91,6 +91,11 @@ def parse_address(text: str) -> Address:
     return address
 
 
+def listed(addresses: Iterable[Address]) -> str:
+    """Addresses in their order, with commas between them."""
+    return ", ".join(map(str, sorted(addresses, key=int)))
+
+
 @dataclass(frozen=True, slots=True)
 class RecordSet:
     """All records of one name and type: what is read and written as a whole.

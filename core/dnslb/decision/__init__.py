@@ -22,15 +22,8 @@ from dnslb.decision.deciding import decide, revised
 from dnslb.decision.destroying import remarked, settled
 from dnslb.decision.destroyrecord import destroy_name
 from dnslb.decision.leases import Claim, Hold, LeaseView, holds, watched
-from dnslb.decision.model import (
-    Decision,
-    Health,
-    Look,
-    Observation,
-    Policy,
-    State,
-    Trouble,
-)
+from dnslb.decision.model import Decision, Health, Look, Observation, State, Trouble
+from dnslb.decision.policy import Policy
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import attempts, manages
 

@@ -15,11 +15,12 @@ from dnslb.decision.actions import Action, Edit, Evict, EvictSlowly, RaiseTtl, R
 from dnslb.decision.destroying import destruction
 from dnslb.decision.leases import holder
 from dnslb.decision.looking import blocked_for, confirming_look, next_look
-from dnslb.decision.model import MOST_RETURNS, WAVE_GROWTH, Decision, Health, Observation, Policy, State
+from dnslb.decision.model import Decision, Health, Observation, State
 from dnslb.decision.observing import observe
+from dnslb.decision.policy import MOST_RETURNS, WAVE_GROWTH, Policy
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import answering, failing, is_cut_off, jury, suspects
-from dnslb.records import Address, RecordSet
+from dnslb.records import Address, RecordSet, listed
 
 
 def decide(state: State, seen: Observation, policy: Policy) -> Decision:
@@ -155,7 +156,7 @@ def _failed_members(state: State, seen: Observation, policy: Policy) -> Ruling:
     elif alone:
         yield from _stay(Why.ALONE, state, down, failing=len(suspected))
     elif seen.now < state.held_until:
-        yield from _stay(Why.OBJECTION, state, down, objectors=_names(state.objectors))
+        yield from _stay(Why.OBJECTION, state, down, objectors=listed(state.objectors))
     else:
         yield from _evictions(state, seen, policy, down)
 
@@ -239,10 +240,6 @@ def _lowered_ttl(state: State, seen: Observation, policy: Policy) -> Ruling:
 def _floor(state: State) -> int:
     """How many members must stay: half of the most that were seen lately, rounded up."""
     return max(1, math.ceil(max((size for _, size in state.sizes), default=0) / 2))
-
-
-def _names(addresses: frozenset[Address]) -> str:
-    return ", ".join(map(str, sorted(addresses, key=int)))
 
 
 def _failures(health: Health) -> dict[str, object]:

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 
 from dnslb.decision.actions import Destroy, Intend, Mark, Ruling, Veto
 from dnslb.decision.destroyrecord import Line, Sighting, Stage, new_line, rewritten
-from dnslb.decision.model import Observation, Policy, State
+from dnslb.decision.model import Observation, State
+from dnslb.decision.policy import Policy
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import jury, manages
 from dnslb.records import Address, RecordSet

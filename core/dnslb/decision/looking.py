@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dnslb.decision.actions import Action, Destroy, Evict, Intend, Mark, Register, Withdraw
 from dnslb.decision.leases import holds
-from dnslb.decision.model import NEVER, Health, Look, Observation, Policy, State
+from dnslb.decision.model import NEVER, Health, Look, Observation, State
+from dnslb.decision.policy import Policy
 from dnslb.decision.targets import failing, jury, suspects, watched
 from dnslb.records import Address
 

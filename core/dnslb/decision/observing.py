@@ -8,21 +8,15 @@ from dnslb.decision.actions import Destroy, Evict, EvictSlowly, Withdraw
 from dnslb.decision.destroying import condemned
 from dnslb.decision.destroyrecord import watched_intents
 from dnslb.decision.leases import watched
-from dnslb.decision.model import (
+from dnslb.decision.model import NEVER, UNKNOWN, Health, Healths, Observation, State, Trouble
+from dnslb.decision.policy import (
     LEAVING_PAUSE,
     LONGEST_PAUSE,
     LONGEST_WAIT,
     MOST_EVICTIONS,
     MOST_OBJECTIONS,
     MOST_WAVES,
-    NEVER,
-    UNKNOWN,
-    Health,
-    Healths,
-    Observation,
     Policy,
-    State,
-    Trouble,
 )
 from dnslb.decision.targets import failing, is_cut_off, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
@@ -239,6 +233,8 @@ def _witnesses(state: State, seen: Observation) -> State:
 
 def _probes(state: State, seen: Observation, policy: Policy) -> State:
     wanted = known(state, policy)
+    if not seen.probes and state.health.keys() <= wanted:
+        return state
     health = dict(state.health)
     for address in frozenset(health) - wanted:
         del health[address]

@@ -12,7 +12,8 @@ import ipaddress
 import zlib
 from collections.abc import Sequence
 
-from dnslb.decision.model import MOST_ATTEMPTS, Policy, State
+from dnslb.decision.model import State
+from dnslb.decision.policy import MOST_ATTEMPTS, Policy
 from dnslb.records import Address, Network
 
 # An instance metadata service, which answers credentials to whoever asks; the other one is link-local.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from dnslb.errors import ProviderError
 from dnslb.interfaces import ProbeResult, Target
-from dnslb.records import Address, RecordSet, RecordType
+from dnslb.records import Address, RecordSet, RecordType, listed
 from dnslb.simulation.agents import KeeperAgent
 from dnslb.simulation.cluster import Agent, Cluster, Event
 from dnslb.simulation.ledger import Ledger
@@ -184,7 +184,7 @@ class Watch:
         self._hold("S1", bool(written.after), f"{written.by} committed an empty set")
         self._hold("S3", told.view == written.before, f"{written.by} replaced what it had not read: {_diff(written)}")
         added, removed = written.after - written.before, written.before - written.after
-        self._hold("S2", added <= {written.by}, f"{written.by} added {_names(added)}")
+        self._hold("S2", added <= {written.by}, f"{written.by} added {listed(added)}")
         for address in sorted(removed - {written.by}, key=int):
             self._check_proof(told, written, address)
         if others := removed - {written.by}:
@@ -222,7 +222,7 @@ class Watch:
 
     def _check_judge(self, told: Told, written: Written, removed: frozenset[Address]) -> None:
         own = told.about(written.by)
-        judged = f"{written.by} judged {_names(removed)}"
+        judged = f"{written.by} judged {listed(removed)}"
         self._hold("S5", written.by in written.before, f"{judged} and is not a member")
         self._hold("S5", own.passed > 0, f"{judged} and fails its own self-check")
         self._hold(
@@ -251,7 +251,7 @@ class Watch:
 
     def _is_slow(self, told: Told, removed: frozenset[Address]) -> bool:
         """Whether it is the slow lane: one, that failed for more than `max_failures` intervals."""
-        limit = self._policy.max_failures * self._policy.interval
+        limit = self._policy.longest_failure
         return len(removed) == 1 and all(self._cluster.now - told.about(each).failing_since > limit for each in removed)
 
     def _on_text(self, by: Address, before: RecordSet, after: RecordSet) -> None:
@@ -301,13 +301,14 @@ class Watch:
         return told.sent_at - answers.last <= told.longest_age + 1e-6
 
     def _hold(self, invariant: str, holds: bool, otherwise: str) -> None:
-        if not holds:
-            raise Violated(invariant, self._cluster.now, otherwise)
+        expect(self._cluster, invariant, holds, otherwise)
 
 
-def _names(addresses: Iterable[Address]) -> str:
-    return ", ".join(map(str, sorted(addresses, key=int)))
+def expect(cluster: Cluster, invariant: str, holds: bool, otherwise: str) -> None:
+    """Raises `Violated`, with the text of what there is otherwise, where the invariant does not hold."""
+    if not holds:
+        raise Violated(invariant, cluster.now, otherwise)
 
 
 def _diff(written: Written) -> str:
-    return f"+{_names(written.after - written.before) or '-'} -{_names(written.before - written.after) or '-'}"
+    return f"+{listed(written.after - written.before) or '-'} -{listed(written.before - written.after) or '-'}"

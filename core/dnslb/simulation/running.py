@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from dnslb.decision.hints import longest_unread
-from dnslb.records import Address
+from dnslb.records import Address, listed
 from dnslb.simulation.agents import KeeperAgent
 from dnslb.simulation.cluster import Agent, Cluster, Node, address_of
 from dnslb.simulation.faults import Faults, Kind
 from dnslb.simulation.histories import Ending, History
-from dnslb.simulation.invariants import LONGEST_THROTTLE, Counts, Violated, Watch
+from dnslb.simulation.invariants import LONGEST_THROTTLE, Counts, Violated, Watch, expect
 from dnslb.simulation.reference import ReferenceAgent
 
 
@@ -80,12 +80,12 @@ def _settle(cluster: Cluster, history: History) -> None:
     while (_healthy(cluster) - cluster.members or _spares_provider(cluster)) and cluster.now < deadline:
         cluster.run_until(min(cluster.now + interval, deadline))
     missing = _healthy(cluster) - cluster.members
-    _expect(cluster, "L2", not missing, f"still out after all faults are over: {_names(missing)}")
+    expect(cluster, "L2", not missing, f"still out after all faults are over: {listed(missing)}")
     _await_usual_ttl(cluster, history)
     quiet_since = cluster.now
     cluster.run_until(cluster.now + 10 * interval)
     late = [each for each in cluster.provider.history if each.at > quiet_since]
-    _expect(cluster, "L6", not late, f"{len(late)} writes at rest, the first one by {late[0].by if late else None}")
+    expect(cluster, "L6", not late, f"{len(late)} writes at rest, the first one by {late[0].by if late else None}")
 
 
 def _await_usual_ttl(cluster: Cluster, history: History) -> None:
@@ -96,7 +96,7 @@ def _await_usual_ttl(cluster: Cluster, history: History) -> None:
     while cluster.ttl == policy.low_ttl and cluster.now < deadline:
         cluster.run_until(min(cluster.now + policy.interval, deadline))
     is_due = cluster.members <= _healthy(cluster)
-    _expect(cluster, "L6", not is_due or cluster.ttl != policy.low_ttl, f"the TTL is still {cluster.ttl} s")
+    expect(cluster, "L6", not is_due or cluster.ttl != policy.low_ttl, f"the TTL is still {cluster.ttl} s")
 
 
 def _spares_provider(cluster: Cluster) -> bool:
@@ -167,26 +167,17 @@ def _expect_gone(cluster: Cluster, invariant: str, dead: Collection[Address], wi
     while cluster.members.intersection(dead) and cluster.now < deadline:
         cluster.run_until(min(cluster.now + 1.0, deadline))
     left = cluster.members.intersection(dead)
-    _expect(cluster, invariant, not left, f"dead and still in the record set after {within:.0f} s: {_names(left)}")
+    expect(cluster, invariant, not left, f"dead and still in the record set after {within:.0f} s: {listed(left)}")
 
 
 def _healthy(cluster: Cluster) -> frozenset[Address]:
     return frozenset(address for address, node in cluster.nodes.items() if node.is_up and node.agent is not None)
 
 
-def _expect(cluster: Cluster, invariant: str, holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Violated(invariant, cluster.now, otherwise)
-
-
-def _names(addresses: Iterable[Address]) -> str:
-    return ", ".join(map(str, sorted(addresses, key=int)))
-
-
 def _trace(cluster: Cluster) -> tuple[str, ...]:
     """What was written and what was said, in order."""
     written = [
-        (each.at, 0, f"{each.by} writes: {_names(each.before)} -> {_names(each.after)}")
+        (each.at, 0, f"{each.by} writes: {listed(each.before)} -> {listed(each.after)}")
         for each in cluster.provider.history
     ]
     said = [(event.at, 1, f"{event.by} {event.text}") for event in cluster.events]

@@ -245,3 +245,29 @@ def test_a_cut_leaves_out_what_does_not_fit(seed):
     assert all(fault.at + fault.lasting <= smaller.length + 1e-9 for fault in smaller.faults)
     assert history.cut(Cut(keep=())).faults == ()
     assert history.cut(Cut()) == history
+
+
+# -- clocks --------------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_goes_by_the_clocks_of_its_host():
+    cluster = Cluster(2, Policy(interval=T, probe_interval=5.0, ttl=60, destroys=True), KeeperAgent)
+    fast, _ = cluster.nodes.values()
+    fast.clock_rate, fast.clock_offset = 2.0, 600.0
+    rounds = dict.fromkeys(cluster.nodes, 0)
+
+    def count(by, _at, _results):
+        rounds[by] += 1
+
+    cluster.on_probe = count
+    cluster.register_all()
+    cluster.start(within=T)
+    cluster.run_until(1200.0)
+    counted = list(rounds.values())
+    assert counted[0] == pytest.approx(2 * counted[1], rel=0.1)
+
+
+@pytest.mark.parametrize("seed", [3, 6])
+def test_some_histories_have_clocks_that_are_wrong(seed):
+    assert "wrong clocks" in str(random_history(seed))
+    assert "wrong clocks" not in str(random_history(seed + 1))

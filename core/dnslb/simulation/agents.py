@@ -11,6 +11,7 @@ from dnslb.interfaces import ProbeResult, Service, Target
 from dnslb.keeper import Keeper
 from dnslb.parts import Parts, Surroundings
 from dnslb.records import Address, RecordType
+from dnslb.simulation.clock import HostClock
 from dnslb.simulation.cluster import PORT, Cluster, Event, Node
 from dnslb.simulation.provider import NAME
 
@@ -22,7 +23,8 @@ class KeeperAgent:
         self.leaving = False
         self._cluster = cluster
         self._node = node
-        policy, clock = cluster.policy, cluster.clock
+        policy = cluster.policy
+        self._clock = HostClock(cluster.clock, node.clock_rate, node.clock_offset)
         parts = Parts(
             cluster.provider.for_agent(node.address),
             self._probe,
@@ -32,15 +34,15 @@ class KeeperAgent:
             self._witness if policy.witnesses else None,
         )
         chance = random.Random(cluster.chance.random())
-        around = Surroundings(clock.now, clock.now, clock.sleep, chance, self._say)
+        around = Surroundings(self._clock.now, self._clock.wall, self._clock.sleep, chance, self._say)
         self.keeper = Keeper(Service(NAME, PORT), RecordType.A, policy, parts, _Own(node.address), around)
 
     async def live(self) -> None:
         """As `Keeper.run` does it."""
-        look = Look(self._cluster.now)
+        look = Look(self._clock.now())
         while not self.leaving:
             look = await self.keeper.step(look)
-            await self._cluster.clock.sleep(look.at - self._cluster.now)
+            await self._clock.sleep(look.at - self._clock.now())
         await self.keeper.withdraw()
 
     async def _probe(self, targets: Sequence[Target], timeout: float) -> Mapping[Target, ProbeResult]:

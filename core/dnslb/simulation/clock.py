@@ -8,7 +8,17 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
 from typing import Any
+
+DRIFT = 0.0005
+"""By what part a clock may run fast or slow: as far as the Linux kernel lets NTP slew one (adjtimex(2): 500 ppm)."""
+
+WRONG = 600.0
+"""By how many seconds the time of day may be wrong, ahead or behind."""
+
+SHORT, LONG = 1 - 3 * DRIFT, 1 + 3 * DRIFT
+"""What a duration may be in true time that is right by the agents' clocks: one may be slow where the other is fast."""
 
 
 class Pause:
@@ -110,3 +120,24 @@ class Clock:
             self._now, _, function = heapq.heappop(self._events)
             function()
         self._now = max(self._now, end)
+
+
+@dataclass(frozen=True, slots=True)
+class HostClock:
+    """The clocks of a host: `rate` times as fast as `true` time, and that of the wall is `offset` seconds ahead."""
+
+    true: Clock
+    rate: float = 1.0
+    offset: float = 0.0
+
+    def now(self) -> float:
+        """What the monotonic clock says."""
+        return self.true.now() * self.rate
+
+    def wall(self) -> float:
+        """What the time of day says."""
+        return self.now() + self.offset
+
+    def sleep(self, seconds: float) -> Pause:
+        """So many seconds by these clocks."""
+        return self.true.sleep(seconds / self.rate)

@@ -44,7 +44,7 @@ class Node:
     """One host: whether its service answers, and since when; its agent, where one runs.
 
     `silent` is a host that is off or stopped: probes of it get no answer at all, where a service that is merely down
-    refuses them.
+    refuses them. `clock_rate` and `clock_offset` are as in `HostClock`.
     """
 
     address: Address
@@ -53,6 +53,8 @@ class Node:
     silent: bool = False
     destroyed: bool = False
     changed_at: float = 0.0
+    clock_rate: float = 1.0
+    clock_offset: float = 0.0
     agent: Agent | None = None
     task: Task | None = None
 

@@ -59,6 +59,7 @@ class History:
         regions: how many of them; the nodes take turns.
         references: how many nodes, from the last one, run the reference's algorithm.
         registered: whether everybody is in the record set to begin with.
+        clocks: whether the hosts' clocks are wrong, each by as much as they may be.
         faults: what goes wrong, until `length` seconds.
         ending: what happens after it.
     """
@@ -70,6 +71,7 @@ class History:
     regions: int
     references: int
     registered: bool
+    clocks: bool
     length: float
     faults: tuple[Fault, ...]
     ending: Ending
@@ -97,6 +99,7 @@ class History:
         what += ["a witness"] * policy.witnesses
         what += [f"low_ttl {policy.low_ttl} s"] * (policy.low_ttl is not None)
         what += [f"{self.references} reference-style"] * (self.references > 0) + ["cold start"] * (not self.registered)
+        what += ["wrong clocks"] * self.clocks
         what += [f"maximum_failures {policy.max_failures}"] * (policy.max_failures != USUAL_MAX_FAILURES)
         faults = [f"  [{number}] {fault}" for number, fault in enumerate(self.faults)]
         return "\n".join([", ".join(what), *faults, f"  and after {self.length:.0f} s: {self.ending.value}"])
@@ -148,6 +151,7 @@ def random_history(seed: int, every: float | None = None) -> History:
         regions=regions,
         references=references,
         registered=chance.random() < 0.7,
+        clocks=seed % 3 == 0,
         length=length,
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
         ending=chance.choice(tuple(Ending)),

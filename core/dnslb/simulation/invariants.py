@@ -16,6 +16,7 @@ from dnslb.errors import ProviderError
 from dnslb.interfaces import ProbeResult, Target
 from dnslb.records import Address, RecordSet, RecordType, listed
 from dnslb.simulation.agents import KeeperAgent
+from dnslb.simulation.clock import LONG, SHORT
 from dnslb.simulation.cluster import Agent, Cluster, Event
 from dnslb.simulation.ledger import Ledger
 from dnslb.simulation.provider import Written
@@ -214,7 +215,7 @@ class Watch:
 
     def _check_proof(self, told: Told, written: Written, address: Address) -> None:
         proof = told.about(address)
-        is_down = proof.failures >= self._policy.fall and proof.last - proof.failing_since >= self._policy.blip
+        is_down = proof.failures >= self._policy.fall and proof.last - proof.failing_since >= SHORT * self._policy.blip
         found = f"{proof.failures} failed probes in a row over {proof.last - proof.failing_since:.1f} s"
         self._hold("S2", proof.failures > 0 and is_down, f"{written.by} removed {address} after {found}")
         found = f"{written.by} removed {address}, last probed {told.sent_at - proof.last:.1f} s before"
@@ -228,7 +229,7 @@ class Watch:
         self._hold(
             "S5", self._was_fresh(told, own), f"{judged}, and checked itself {told.sent_at - own.last:.1f} s before"
         )
-        is_read_fresh = told.sent_at - told.read_at <= told.longest_age + self._policy.evidence_age
+        is_read_fresh = told.sent_at - told.read_at <= LONG * (told.longest_age + self._policy.evidence_age)
         self._hold("S5", is_read_fresh, f"{judged} and read {told.sent_at - told.read_at:.1f} s before")
         if self._is_slow(told, removed):
             return
@@ -247,11 +248,13 @@ class Watch:
         self._hold("S4", len(written.after) >= math.ceil(largest / 2), found)
 
     def _largest(self, told: Told) -> int:
-        return max((size for at, size in told.sizes if self._cluster.now - at <= self._policy.memory), default=0)
+        return max(
+            (size for at, size in told.sizes if self._cluster.now - at <= SHORT * self._policy.memory), default=0
+        )
 
     def _is_slow(self, told: Told, removed: frozenset[Address]) -> bool:
         """Whether it is the slow lane: one, that failed for more than `max_failures` intervals."""
-        limit = self._policy.longest_failure
+        limit = SHORT * self._policy.longest_failure
         return len(removed) == 1 and all(self._cluster.now - told.about(each).failing_since > limit for each in removed)
 
     def _on_text(self, by: Address, before: RecordSet, after: RecordSet) -> None:
@@ -278,7 +281,7 @@ class Watch:
         self._hold("S9", bool(here), f"{by} destroyed {address}, which is in another region")
         self._ledger.destroy(by, address, self._largest(told))
         healthy_for = self._healthy_for(address)
-        is_healthy = healthy_for >= 6 * self._policy.interval
+        is_healthy = healthy_for >= LONG * 6 * self._policy.interval
         self.counts.destroyed_healthy += is_healthy
         self.counts.destroyed_early += healthy_for > 0 and not is_healthy
         self.counts.destroyed_dead += healthy_for <= 0
@@ -298,7 +301,7 @@ class Watch:
 
     def _was_fresh(self, told: Told, answers: Answers) -> bool:
         """Whether it was when the commit was sent, which has its effect later: nobody can do better."""
-        return told.sent_at - answers.last <= told.longest_age + 1e-6
+        return told.sent_at - answers.last <= LONG * told.longest_age
 
     def _hold(self, invariant: str, holds: bool, otherwise: str) -> None:
         expect(self._cluster, invariant, holds, otherwise)

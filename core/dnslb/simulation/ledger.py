@@ -9,6 +9,7 @@ from dnslb.decision import destroy_name
 from dnslb.decision.destroying import BUDGET_TIME
 from dnslb.decision.destroyrecord import Line, Stage, parse
 from dnslb.records import Address, RecordSet, RecordType
+from dnslb.simulation.clock import SHORT
 from dnslb.simulation.cluster import Cluster
 from dnslb.simulation.provider import NAME
 
@@ -58,7 +59,7 @@ class Ledger:
         self.hold("S6", _intent(line) in self.changed, f"{what} without an intent")
         waited = self.cluster.now - self.changed[_intent(line)]
         delay = self.cluster.policy.destroy_delay
-        self.hold("S6", waited >= delay, f"{what} {waited:.1f} s after the intent, and not {delay:g} s")
+        self.hold("S6", waited >= SHORT * delay, f"{what} {waited:.1f} s after the intent, and not {delay:g} s")
 
     def destroy(self, by: Address, address: Address, largest: int) -> None:
         """An agent has asked the destroyer; `largest` is how many members it saw lately, at most."""
@@ -67,7 +68,7 @@ class Ledger:
         self.hold("S6", [line.by for line in ours] == [by], f"{by} destroyed {address}, and the record does not say so")
         now = self.cluster.now
         self.destroyed.setdefault(address, now)
-        spent = sum(now - at < BUDGET_TIME for at in self.destroyed.values())
+        spent = sum(now - at < SHORT * BUDGET_TIME for at in self.destroyed.values())
         budget = max(1, largest // 10)
         self.hold("S6", spent <= budget, f"{by} destroyed {address}: {spent} in an hour, and the budget is {budget}")
 

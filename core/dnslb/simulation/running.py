@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dnslb.decision.hints import longest_unread
 from dnslb.records import Address, listed
 from dnslb.simulation.agents import KeeperAgent
+from dnslb.simulation.clock import DRIFT, WRONG
 from dnslb.simulation.cluster import Agent, Cluster, Node, address_of
 from dnslb.simulation.faults import Faults, Kind
 from dnslb.simulation.histories import Ending, History
@@ -41,6 +42,8 @@ def run(history: History) -> Outcome:
     cluster = Cluster(history.size, history.policy, _maker(history), history.seed, history.provider)
     for number, node in enumerate(cluster.nodes.values()):
         node.region = f"region-{number % history.regions}"
+    if history.clocks:
+        _set_clocks_wrong(cluster, random.Random(history.seed))
     watch = Watch(cluster)
     violated = None
     try:
@@ -58,6 +61,12 @@ def run(history: History) -> Outcome:
 def _maker(history: History) -> Callable[[Cluster, Node], Agent]:
     references = frozenset(map(address_of, range(history.size - history.references, history.size)))
     return lambda cluster, node: (ReferenceAgent if node.address in references else KeeperAgent)(cluster, node)
+
+
+def _set_clocks_wrong(cluster: Cluster, chance: random.Random) -> None:
+    for node in cluster.nodes.values():
+        node.clock_rate = 1 + chance.uniform(-DRIFT, DRIFT)
+        node.clock_offset = chance.uniform(-WRONG, WRONG)
 
 
 def _live(cluster: Cluster, history: History) -> None:

@@ -359,7 +359,8 @@ async def test_an_address_of_this_host_is_no_witness(address):
 async def test_an_error_on_this_host_is_no_answer():
     unreachable = Target(ip_address("255.255.255.255"), 53)  # the kernel connects nobody to it, and sends nothing
     assert not await Witnesses([unreachable]).answer(5.0)
-    assert list(await Witnesses([unreachable]).silent(5.0)) == [unreachable]
+    [trouble] = (await Witnesses([unreachable]).silent(5.0)).values()
+    assert trouble in {"Network is unreachable", "Permission denied"}
 
 
 def test_each_family_has_witnesses_of_its_own():

@@ -6,6 +6,7 @@ Any answer over TCP will do, a refusal too: it is the way there and back that is
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -61,7 +62,7 @@ async def _trouble(target: Target, timeout: float) -> str:
     except TimeoutError:
         return f"no answer in {timeout:g} s"
     except OSError as error:  # no route, no descriptors: whatever it is, nobody was reached
-        return one_line(error)
+        return os.strerror(error.errno) if error.errno else one_line(error)
     return ""
 
 

@@ -54,4 +54,5 @@ def _summary(settings: ServiceSettings) -> str:
     ]
     used = ", ".join(f"{plugin.registration.kind} {plugin.registration.name}" for plugin in plugins if plugin)
     times = f"every {format_duration(settings.check_interval)}, TTL {settings.ttl} s"
+    times += f", {settings.options.low_ttl} s after a removal" if settings.options.low_ttl is not None else ""
     return f"{settings.options.fqdn}:{settings.options.tcp_port}: ok ({used}; {times})"

@@ -45,6 +45,9 @@ def _times(forecast: Forecast, bounds: Bounds) -> Iterator[tuple[str, str, str]]
     yield "a dead host leaves it after", _time(removal), "nothing answers"
     sum_ = f"{removal:.1f} s + propagation {forecast.propagation:g} s + TTL {policy.ttl} s"
     yield "clients may go to it for", _time(bounds.exposure(forecast.propagation)), sum_
+    if policy.low_ttl is not None:
+        sum_ = f"propagation {forecast.propagation:g} s + low_ttl {policy.low_ttl} s"
+        yield "clients see what follows a removal within", _time(forecast.propagation + policy.low_ttl), sum_
     yield "a pause removes nobody if shorter than", _time(policy.blip), "whatever minimum_failures is"
     yield "a new server is registered after", _time(bounds.registration), f"{policy.rise} passed self-checks"
     yield "removed wrongly, and objecting: out for", _time(bounds.objection), "others fail for it, too"
@@ -78,8 +81,8 @@ def _warnings(forecast: Forecast, bounds: Bounds, nodes: Sequence[int]) -> Itera
     if policy.ttl > max(removal, forecast.propagation, capabilities.min_ttl):
         lower = f"lower ttl (this provider: {capabilities.min_ttl} s and more)"
         yield f"the TTL of {policy.ttl} s is the longest part of what clients see: {lower}"
-    if 2 in nodes:
-        yield "of two servers that do not reach each other nobody can say which is right: three decide better"
+    if 2 in nodes and not policy.witnesses:
+        yield "of two servers that do not reach each other nobody can say which is right: a third one can, or witnesses"
     limit = forecast.limit
     for number in nodes:
         if limit and bounds.requests_an_hour(number) > limit * _HOUR:

@@ -219,6 +219,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "decision: while nobody objects ever more are removed at once",
     ),
     Mutation(
+        "a question beside that of others",
+        "decision/observing",
+        "if leaving and (not state.wave or seen.now >= state.paced_until):",
+        "if leaving and seen.now >= state.paced_until:",
+        "decision: after an objection the next question of others is waited for too",
+    ),
+    Mutation(
         "no hold after an objection",
         "decision/observing",
         "held_until=seen.now + policy.hold * 2",

@@ -202,6 +202,26 @@ def test_after_an_objection_members_are_judged_again_as_soon_as_those_who_object
     assert world.run_until(world.is_without(A), 30) <= 15
 
 
+@pytest.mark.parametrize(("wave", "waits"), [(0, True), (1, False), (2, False)])
+def test_after_an_objection_the_next_question_of_others_is_waited_for_too(wave, waits):
+    """And later ones are not, or those who remove many would keep everybody waiting."""
+    rules, members = policy(), RecordSet("www.example.test", RecordType.A).holding([A, B, C, D], 60)
+    fails = Health(failures=9, failing_since=0.0, probed_at=100.0, asked_at=100.0)
+    state = State(
+        own=A,
+        record_set=members,
+        shown=members.addresses,
+        registered_since=0.0,
+        health=Healths({A: Health(passed=9), B: fails, C: fails}),
+        wave=wave,
+        paced_until=101.0,
+    )
+    left = Observation(now=100.0, own=A, record_set=members.holding([A, B, C]), probed_at=100.0)
+    after = decide(state, left, rules).state
+    assert after.paced_until == (100.0 + rules.objection_time(15.0) if waits else 101.0)
+    assert after.wave == max(wave, 1)
+
+
 def test_while_nobody_objects_ever_more_are_removed_at_once():
     world = cluster(52)
     world.crash(*map(address, range(1, 25)))

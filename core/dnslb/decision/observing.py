@@ -106,7 +106,7 @@ def _departures(state: State, seen: Observation, policy: Policy, members: frozen
         state = _hold(_judged_anew(state, seen, objectors), seen, policy, objectors)
     if back:
         return replace(state, wave=0, paced_until=seen.now + policy.objection_time(reading))
-    if leaving and seen.now >= state.paced_until:
+    if leaving and (not state.wave or seen.now >= state.paced_until):
         wave = state.wave + 1 if seen.now - state.paced_until <= policy.interval else 1
         return replace(state, wave=min(wave, MOST_WAVES), paced_until=seen.now + policy.objection_time(reading))
     return state

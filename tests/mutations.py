@@ -214,15 +214,22 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "waves that never grow",
         "decision/observing",
-        "wave = state.wave + 1 if",
-        "wave = 1 if",
+        "wave = min(state.wave + 1, len(WAVES) - 1) if follows else 1",
+        "wave = 1",
         "decision: while nobody objects ever more are removed at once",
+    ),
+    Mutation(
+        "who leaves by itself taken for a question",
+        "decision/observing",
+        "wave=wave if is_question else 0",
+        "wave=wave",
+        "decision: members that leave by themselves are no questions that nobody objected to",
     ),
     Mutation(
         "a question beside that of others",
         "decision/observing",
-        "if leaving and (not state.wave or seen.now >= state.paced_until):",
-        "if leaving and seen.now >= state.paced_until:",
+        "if not is_over and (state.wave or not is_question):",
+        "if not is_over:",
         "decision: after an objection the next question of others is waited for too",
     ),
     Mutation(
@@ -387,6 +394,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         "still_silent = False and",
         "witnesses: of two a dead member leaves once a witness answers again",
     ),
+    Mutation(
+        "cut off by all who were asked",
+        "decision/targets",
+        "others = ring(state, policy)[:JURY]",
+        "others = jury(state, policy) - {state.own}",
+        "witnesses: of many it is those next on the ring that tell whether half of them answer",
+    ),
+    Mutation(
+        "too little time for witnesses that stay silent",
+        "decision/looking",
+        "- 2 * policy.probe_timeout",
+        "- policy.probe_timeout",
+        "witnesses: a slow round of probes after witnesses that stay silent is acted on",
+    ),
     # -- the TTL
     Mutation(
         "a removal that leaves the TTL",
@@ -398,8 +419,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a TTL that is raised while somebody fails",
         "decision/observing",
-        "is_calm = not state.left and not suspects(state, policy)",
-        "is_calm = not state.left",
+        "doubtful = suspects(state, policy) | (",
+        "doubtful = frozenset() | (",
         "low_ttl: it stays low as long as anybody fails",
     ),
     Mutation(
@@ -422,6 +443,34 @@ MUTATIONS: tuple[Mutation, ...] = (
         " or record_set.ttl == policy.low_ttl else policy.ttl",
         " else policy.ttl",
         "low_ttl: who comes back and who leaves keep it low for a while",
+    ),
+    Mutation(
+        "a TTL that is raised again and again",
+        "decision/observing",
+        "state = replace(state, calm_since=NEVER)",
+        "pass",
+        "low_ttl: a provider that keeps the low ttl is told once by each agent and no more",
+    ),
+    Mutation(
+        "a TTL by hearsay",
+        "decision/observing",
+        "return hint if state.record_set is None else hint.holding(hint.values, state.record_set.ttl)",
+        "return hint",
+        "low_ttl: name servers that are behind in it have nobody read the api",
+    ),
+    Mutation(
+        "a TTL that one lost probe keeps low",
+        "decision/observing",
+        ".failures > 1 for address in doubtful",
+        ".failures > 0 for address in doubtful",
+        "low_ttl: lost probes do not keep it low",
+    ),
+    Mutation(
+        "a TTL that is raised by who fails",
+        "decision/observing",
+        " | ({state.own} if state.own else frozenset())\n    is_calm",
+        "\n    is_calm",
+        "low_ttl: who fails its own check raises nothing",
     ),
     # -- watching
     Mutation(

@@ -130,7 +130,7 @@ ODDITIES = (
         "new nonsense",
     ),
     *("record set unread", "block record unread", "destroy record unread", "provider down", "blocked", "hints"),
-    *("witnesses", "low TTL"),
+    *("witnesses", "low TTL", "is meant"),
 )
 
 

@@ -202,6 +202,20 @@ def test_after_an_objection_members_are_judged_again_as_soon_as_those_who_object
     assert world.run_until(world.is_without(A), 30) <= 15
 
 
+@pytest.mark.parametrize("leaves", [3, 14])
+def test_members_that_leave_by_themselves_are_no_questions_that_nobody_objected_to(leaves):
+    world = cluster(80)
+    for number in range(leaves):
+        world.stop(address(80 - number))
+        world.run(60)
+    world.deeds.clear()
+    side = set(sorted(world.members)[::2])
+    world.reaches = lambda own, target: (own in side) == (target in side)
+    world.run(90)
+    assert 1 <= len(world.done(Evict)) <= 4
+    assert len(world.members) >= 80 - leaves - 2
+
+
 @pytest.mark.parametrize(("wave", "waits"), [(0, True), (1, False), (2, False)])
 def test_after_an_objection_the_next_question_of_others_is_waited_for_too(wave, waits):
     """And later ones are not, or those who remove many would keep everybody waiting."""

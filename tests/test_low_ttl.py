@@ -2,9 +2,9 @@
 
 import pytest
 
-from dnslb.decision import Evict, RaiseTtl, Register, Why, Withdraw
+from dnslb.decision import Evict, RaiseTtl, Register, Why, Withdraw, attempts
 
-from world import World, address, policy
+from world import REFUSED, World, address, policy
 
 A, B, C, D, E = map(address, range(1, 6))
 LOW, USUAL = 10, 300
@@ -91,3 +91,56 @@ def test_a_ttl_that_somebody_else_chose_is_left_alone():
     world.run(3600)
     assert world.record_set.ttl == 42
     assert world.deeds == []
+
+
+def test_a_provider_that_keeps_the_low_ttl_is_told_once_by_each_agent_and_no_more():
+    class Capping(World):
+        def _observation(self, own, agent, **seen):
+            record_set = seen.get("record_set")
+            if record_set is not None and record_set.exists:
+                seen["record_set"] = record_set.holding(record_set.addresses, min(record_set.ttl, LOW))
+            return super()._observation(own, agent, **seen)
+
+    world = Capping(policy(60.0, ttl=USUAL, low_ttl=LOW))
+    world.start(A, B, C, D, E)
+    world.run(3600)
+    raised = [deed.by for deed in world.done(RaiseTtl)]
+    assert sorted(raised) == [A, B, C, D, E]
+
+
+def test_who_fails_its_own_check_raises_nothing():
+    world = cluster(3)
+    world.crash(B)
+    world.run_until(world.is_without(B), limit=60)
+    world.down.add(A)  # the floor keeps it in
+    world.run(20 * 60)
+    assert A in world.members
+    assert world.done(RaiseTtl) == []
+
+
+def test_lost_probes_do_not_keep_it_low():
+    world = cluster(5)
+    world.crash(C)
+    world.run_until(world.is_without(C), limit=60)
+    probe = world._probe
+
+    def losing(own, target):
+        result = probe(own, target)
+        tries = attempts(world.agents[own].state, target)
+        lost = own != target and all(world.chance.random() < 0.05 for _ in range(tries))
+        return REFUSED if lost and result.healthy else result
+
+    world._probe = losing
+    assert world.run_until(lambda: world.record_set.ttl == USUAL, limit=3600) <= 20 * 60
+
+
+def test_name_servers_that_are_behind_in_it_have_nobody_read_the_api():
+    world = cluster(5, hints=True)
+    world.crash(C)
+    world.run(30 * 60)
+    assert world.record_set.ttl == USUAL
+    behind = world.record_set.holding(world.members, LOW)
+    world.served = lambda: behind
+    reads = world.reads
+    world.run(3600)
+    assert world.reads - reads <= 4 * 10

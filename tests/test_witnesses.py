@@ -81,7 +81,36 @@ def test_an_answer_of_a_while_ago_is_not_enough():
 def test_an_answer_after_which_the_agent_stood_still_is_not_enough():
     decision = decide(of_two(), replace(SEEN, witnesses=True, witnessed_at=40.0), RULES)
     assert decision.actions == ()
-    assert decision.look.witnesses
+    later = decide(decision.state, replace(SEEN, now=102.0, probed_at=102.0), RULES)
+    assert later.look.witnesses
+
+
+@pytest.mark.parametrize(("interval", "round_"), [(60.0, 1.6), (60.0, 4.0), (60.0, 12.0), (5.0, 2.6)])
+def test_a_slow_round_of_probes_after_witnesses_that_stay_silent_is_acted_on(interval, round_):
+    """An agent of three waits for the witnesses, then for the probes, and the other one answers it."""
+    rules = policy(interval, witnesses=True)
+    members = MEMBERS.holding([A, B, C], 60)
+    well = Health(passed=3, probed_at=98.0, asked_at=98.0)
+    fails = Health(failures=2, failing_since=90.0, probed_at=98.0, asked_at=98.0)
+    state = State(own=A, record_set=members, shown=members.addresses, registered_since=0.0)
+    state = replace(state, health=Healths({A: well, B: fails, C: well}))
+    look = Look(100.0, read=True, probe=frozenset({A, B, C}), witnesses=True)
+    for _ in range(3):
+        probed_at = look.at + (rules.probe_timeout + 0.01 if look.witnesses else 0.0)
+        seen = Observation(
+            now=probed_at + round_,
+            own=A,
+            record_set=members if look.read else None,
+            witnesses=False if look.witnesses else None,
+            witnessed_at=look.at,
+            probes={target: REFUSED if target == B else HEALTHY for target in look.probe},
+            probed_at=probed_at,
+        )
+        decision = decide(state, seen, rules)
+        if decision.edits:
+            break
+        state, look = decision.state, decision.look
+    assert [(type(action), action.address) for action in decision.edits] == [(Evict, B)]
 
 
 def test_the_look_that_can_settle_a_doubt_asks_them_too():
@@ -196,6 +225,15 @@ def test_where_half_of_the_others_answer_a_dead_member_leaves_as_ever_whatever_b
     world.reaches_witness = lambda _: False
     world.crash(A)
     assert world.run_until(world.is_without(A), limit=30) <= 15
+
+
+def test_of_many_it_is_those_next_on_the_ring_that_tell_whether_half_of_them_answer():
+    """All who fail are asked, and of those who are well sixteen: among all that were asked most would fail."""
+    world = cluster(40)
+    world.reaches_witness = lambda _: False
+    world.crash(*map(address, range(1, 17)))
+    world.run(10 * 60)
+    assert not world.members & world.down
 
 
 def test_where_fewer_answer_and_no_witness_those_who_fail_leave_slowly():

@@ -114,7 +114,7 @@ class ServiceOptions:
     )
     ttl: TimeToLive | None = option(None, help="the TTL of the record set; left out: check_interval")
     low_ttl: TimeToLive | None = option(
-        None, help="the TTL from a removal until nobody has failed for a while; left out: never lowered"
+        None, help="the TTL from a removal until all has been well for a while; left out: never lowered"
     )
     address: AddressChoice = option(
         ("auto",), help="the own address: auto, the name of an interface, an address, a list of addresses, or a plugin"

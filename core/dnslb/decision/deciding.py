@@ -17,7 +17,7 @@ from dnslb.decision.leases import holder
 from dnslb.decision.looking import blocked_for, confirming_look, next_look
 from dnslb.decision.model import Decision, Health, Observation, State
 from dnslb.decision.observing import observe
-from dnslb.decision.policy import MOST_RETURNS, WAVE_GROWTH, Policy
+from dnslb.decision.policy import MOST_RETURNS, WAVES, Policy
 from dnslb.decision.reasons import Reason, Why
 from dnslb.decision.targets import answering, failing, is_cut_off, jury, suspects
 from dnslb.records import Address, RecordSet, listed
@@ -202,7 +202,7 @@ def _allowed(state: State, seen: Observation, policy: Policy, fail: int) -> int:
     if fail <= 1:
         return 1
     if seen.now >= state.paced_until:
-        return int(WAVE_GROWTH**state.wave) if seen.now - state.paced_until <= policy.interval else 1
+        return WAVES[state.wave] if seen.now - state.paced_until <= policy.interval else 1
     members = suspects(state, policy)
     longest = max(state.health_of(address).failing_for(seen.now) for address in members)
     return int(len(members) == 1 and longest > 3 * policy.objection_time(policy.disturbed_interval))
@@ -224,12 +224,16 @@ def _overdue(state: State, seen: Observation, policy: Policy, address: Address) 
 
 
 def _lowered_ttl(state: State, seen: Observation, policy: Policy) -> Ruling:
-    """The first member raises it again; each other one an interval later, should those before it have no agent."""
+    """The first member raises it again; each other one an interval later, should those before it have no agent.
+
+    Each does so once, should the provider not keep what it is given. A TTL of neither option is somebody else's.
+    """
     if state.record_set is None or state.record_set.ttl != policy.low_ttl or state.calm_since is None:
         return
     if state.own is None or state.own not in state.members or seen.stopping:
         return
-    calm, before = seen.now - state.calm_since, sum(int(address) < int(state.own) for address in state.members)
+    calm = seen.now - state.calm_since
+    before = sum(int(address) < int(state.own) for address in state.members)
     if calm >= policy.calm + before * policy.interval:
         yield RaiseTtl(state.own, Reason.of(Why.CALM, state.own, ttl=policy.ttl, seconds=calm))
 

@@ -58,7 +58,8 @@ def confirming_look(state: State, seen: Observation, policy: Policy, wanted: tup
     unread = seen.record_set is None or (lease and seen.block_record is None) or (intents and seen.intents is None)
     if not unread and not stale and not witnesses:
         return None
-    at = _confirm_at(state, seen, policy, tried=not unread and not witnesses and stale <= seen.probes.keys())
+    tried = not unread and stale <= seen.probes.keys() and (not witnesses or seen.witnesses is not None)
+    at = _confirm_at(state, seen, policy, tried=tried)
     meanwhile = next_look(state, seen, policy)
     if meanwhile.at < at:
         return meanwhile
@@ -68,7 +69,9 @@ def confirming_look(state: State, seen: Observation, policy: Policy, wanted: tup
 def _lacks_witness(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> bool:
     """Whether others are to be judged, and no witness was asked lately whether one can."""
     judges = any(isinstance(action, Evict | Intend | Destroy) for action in wanted)
-    oldest = _oldest_evidence(seen, policy) - policy.probe_timeout  # they are asked before the probes
+    oldest = (
+        _oldest_evidence(seen, policy) - 2 * policy.probe_timeout
+    )  # they are asked before the probes, for that long
     return policy.witnesses and judges and state.witnessed_at < oldest
 
 
@@ -162,7 +165,7 @@ def _unasked(state: State, policy: Policy) -> frozenset[Address]:
 
 
 def _asks_witnesses(state: State, policy: Policy, *, read: bool) -> bool:
-    """Who was removed asks them, and everybody. Who is cut off asks again with each reading while others fail."""
+    """Who was removed asks once, with its jury; who got no answer asks again with each reading while others fail."""
     if not policy.witnesses:
         return False
     still_silent = read and state.unwitnessed and bool(failing(state) - {state.own})

@@ -93,7 +93,8 @@ class State:
         lease: the block record as last read, None before the first reading.
         intents: the destroy record as last read, None before the first reading.
         next_intents: when that is to be read again, where it is read at all.
-        calm_since: since when nobody fails who is a member, and nobody left lately; None while somebody does.
+        calm_since: since when neither the own check fails nor a member that was probed, and who left can no longer
+            object; None while that is not so, and NEVER once this agent has raised the TTL.
         longest_ttl: the largest TTL of the record set that was seen, in seconds.
         troubles: readings in a row that failed.
         next_read, next_probe: when these are due.

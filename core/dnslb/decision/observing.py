@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dnslb.decision.actions import Destroy, Evict, EvictSlowly, Withdraw
+from dnslb.decision.actions import Destroy, Evict, EvictSlowly, RaiseTtl, Withdraw
 from dnslb.decision.destroying import condemned
 from dnslb.decision.destroyrecord import watched_intents
 from dnslb.decision.leases import watched
@@ -15,12 +15,12 @@ from dnslb.decision.policy import (
     LONGEST_WAIT,
     MOST_EVICTIONS,
     MOST_OBJECTIONS,
-    MOST_WAVES,
+    WAVES,
     Policy,
 )
 from dnslb.decision.targets import failing, is_cut_off, jury, known, suspects
 from dnslb.interfaces import ProbeResult, Verdict
-from dnslb.records import Address
+from dnslb.records import Address, RecordSet
 
 
 def observe(state: State, seen: Observation, policy: Policy) -> State:
@@ -59,6 +59,8 @@ def _deeds(state: State, seen: Observation, policy: Policy) -> State:
             removed[action.address] = seen.now
         elif isinstance(action, Withdraw) and action.address == state.own:
             state = replace(state, registered_since=None)
+        elif isinstance(action, RaiseTtl):
+            state = replace(state, calm_since=NEVER)
     return replace(state, removed=removed)
 
 
@@ -106,10 +108,24 @@ def _departures(state: State, seen: Observation, policy: Policy, members: frozen
         state = _hold(_judged_anew(state, seen, objectors), seen, policy, objectors)
     if back:
         return replace(state, wave=0, paced_until=seen.now + policy.objection_time(reading))
-    if leaving and (not state.wave or seen.now >= state.paced_until):
-        wave = state.wave + 1 if seen.now - state.paced_until <= policy.interval else 1
-        return replace(state, wave=min(wave, MOST_WAVES), paced_until=seen.now + policy.objection_time(reading))
-    return state
+    return _question(state, seen, policy, leaving, seen.now + policy.objection_time(reading)) if leaving else state
+
+
+def _question(
+    state: State, seen: Observation, policy: Policy, leaving: frozenset[Address], answered_at: float
+) -> State:
+    """How many may be removed next, and when: once all had time to object to what was removed just now.
+
+    The first one after an objection is waited for whoever asks it, and later ones are not, or those who remove many
+    would keep everybody waiting. To leave while nobody fails is no question, and silence no answer to it.
+    """
+    is_over = seen.now >= state.paced_until
+    is_question = bool(leaving & failing(state) or suspects(state, policy))
+    if not is_over and (state.wave or not is_question):
+        return state
+    follows = is_over and seen.now - state.paced_until <= policy.interval
+    wave = min(state.wave + 1, len(WAVES) - 1) if follows else 1
+    return replace(state, wave=wave if is_question else 0, paced_until=answered_at)
 
 
 def _hold(state: State, seen: Observation, policy: Policy, objectors: frozenset[Address]) -> State:
@@ -153,10 +169,15 @@ def _hint(state: State, seen: Observation, policy: Policy) -> State:
     members = seen.hint.addresses
     return replace(
         state,
-        record_set=seen.hint if state.hints.believed(seen.now) else state.record_set,
+        record_set=_hinted(state, seen.hint) if state.hints.believed(seen.now) else state.record_set,
         sizes=_sizes(state, seen, policy, members),
         hints=state.hints.after_hint(members, state.members, seen.now, policy.interval, seen.jitter),
     )
+
+
+def _hinted(state: State, hint: RecordSet) -> RecordSet:
+    """Members alone: were a name server behind in its TTL, everybody would read the API to raise it."""
+    return hint if state.record_set is None else hint.holding(hint.values, state.record_set.ttl)
 
 
 def _membership(state: State, seen: Observation, policy: Policy, *, was_emptied: bool) -> State:
@@ -205,7 +226,9 @@ def _objects(state: State, policy: Policy) -> bool:
 
 
 def _calm(state: State, seen: Observation, policy: Policy) -> State:
-    is_calm = not state.left and not suspects(state, policy)
+    """One failed probe may be a lost packet. Who fails its own check is no better than others who fail."""
+    doubtful = suspects(state, policy) | ({state.own} if state.own else frozenset())
+    is_calm = not state.left and not any(state.health_of(address).failures > 1 for address in doubtful)
     if is_calm == (state.calm_since is not None):
         return state
     return replace(state, calm_since=seen.now if is_calm else None)

@@ -13,11 +13,8 @@ MOST_EVICTIONS = 4
 MOST_OBJECTIONS = 3
 """Who was removed more often than that in a row gives in, whatever it sees."""
 
-WAVE_GROWTH = 8
-"""Each time that nobody objected to a removal, so many times as many members may be removed."""
-
-MOST_WAVES = 4
-"""After 1, 8, 64 and 512 removals without an objection, there is nothing left to be careful about."""
+WAVES = (1, 8, 64, 512)
+"""How many members may be removed at once: at first, and each time that nobody objected to those before."""
 
 MOST_RETURNS = 4
 """Who fails, and comes back each time that it is removed for that, is left alone for up to 2^4 times as long."""

@@ -67,8 +67,11 @@ def jury(state: State, policy: Policy) -> frozenset[Address]:
 
 
 def answering(state: State, policy: Policy) -> tuple[int, int]:
-    """How many of the other members that a jury consists of answered when last probed, and how many these are."""
-    others = jury(state, policy) - {state.own}
+    """How many of the next members on the ring answered when last probed, and how many these are.
+
+    The whole jury would say less: all who fail are on it, and of the others a few.
+    """
+    others = ring(state, policy)[:JURY]
     healthy = sum(state.health_of(address).passed > 0 for address in others)
     return healthy, len(others)
 

@@ -17,7 +17,7 @@ def serving(handle, address="127.0.0.1", tls=None, backlog=256):
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.create_server((address, 0), family=family, backlog=backlog)
-    connections, threads = set(), []
+    connections, threads = _Connections(), []
 
     def one(connection):
         with contextlib.suppress(OSError), contextlib.closing(connection):
@@ -46,11 +46,35 @@ def serving(handle, address="127.0.0.1", tls=None, backlog=256):
         with listener:
             listener.shutdown(socket.SHUT_RDWR)
             acceptor.join()
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        connections.shut_down()
         for thread in threads:
             thread.join()
+
+
+class _Connections:
+    """Those of a server. One that is added when all are shut down, by a thread that was slow, is shut down too."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._open = []
+        self._ended = False
+
+    def add(self, connection):
+        with self._lock:
+            self._open.append(connection)
+            if self._ended:
+                _shut_down(connection)
+
+    def shut_down(self):
+        with self._lock:
+            self._ended = True
+            for connection in self._open:
+                _shut_down(connection)
+
+
+def _shut_down(connection):
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def hold(connection):

@@ -28,8 +28,8 @@ LENIENT = (
 )
 """For tests: what says its types is held to them, the rest may stay untyped; a None out of place fails them anyway."""
 
-WORKERS = ("-n", "2", "--dist", "loadgroup")
-"""Two, however many processors there are: the tests start name servers and clusters of agents."""
+WORKERS = ("-n", "3", "--dist", "loadgroup")
+"""Three, however many processors there are: the tests start name servers and clusters of agents, and wait for them."""
 
 SERVER_PACKAGES = ("bind9", "bind9-dnsutils", "knot", "pdns-server", "pdns-backend-sqlite3", "faketime")
 """Debian's packages: the name servers that the tests start on free ports of loopback, and a clock that is wrong."""

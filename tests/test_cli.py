@@ -512,7 +512,13 @@ def started(environment):
     def start(*words):
         arguments = [sys.executable, "-m", "dnslb", *map(str, words)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        processes.append(subprocess.Popen(arguments, env=environment, text=True, **pipes))
+        ignored = signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # as in whatever a shell runs in the background
+        try:
+            processes.append(subprocess.Popen(arguments, env=environment, text=True, **pipes))
+        finally:
+            signal.signal(signal.SIGINT, ignored)
         return processes[-1]
 
     yield start

@@ -127,7 +127,7 @@ def test_lost_probes_do_not_keep_it_low():
     def losing(own, target):
         result = probe(own, target)
         tries = attempts(world.agents[own].state, target)
-        lost = own != target and all(world.chance.random() < 0.05 for _ in range(tries))
+        lost = own != target and all(world.chance.random() < 0.15 for _ in range(tries))
         return REFUSED if lost and result.healthy else result
 
     world._probe = losing

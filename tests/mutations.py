@@ -327,15 +327,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "judged though cut off",
         "decision/targets",
-        "return state.unwitnessed and 2 * healthy < others",
+        "return 2 * healthy < others",
         "return False",
         "witnesses: what a witness just said decides and not what it said before",
     ),
     Mutation(
         "cut off though half of the others answer",
         "decision/targets",
-        "return state.unwitnessed and 2 * healthy < others",
-        "return state.unwitnessed",
+        "return 2 * healthy < others",
+        "return True",
         "witnesses: where half of the others answer a dead member leaves as ever whatever became of the witnesses",
     ),
     Mutation(

@@ -22,20 +22,13 @@ from dnslb.decision import (
 from dnslb.decision.model import Healths
 from dnslb.records import Address, RecordSet, RecordType
 
-from world import HEALTHY, REFUSED, World, address, policy
+from world import HEALTHY, REFUSED, World, address, at_rest, policy
 
 A, B, C, D, E = map(address, range(1, 6))
 
 
 def cluster(size: int, interval: float = 60.0, seed: int = 1, **changes) -> World:
-    """A cluster that is up, registered and at rest."""
-    world = World(policy(interval, **changes), seed)
-    world.start(*map(address, range(1, size + 1)))
-    world.run(3 * interval)
-    assert len(world.members) == size
-    world.deeds.clear()
-    world.refusals.clear()
-    return world
+    return at_rest(size, policy(interval, **changes), seed)
 
 
 def minutes_in(world: World, member: Address, minutes: int) -> int:

@@ -4,20 +4,15 @@ import pytest
 
 from dnslb.decision import Evict, RaiseTtl, Register, Why, Withdraw, attempts
 
-from world import REFUSED, World, address, policy
+from world import REFUSED, World, address, at_rest, policy
 
 A, B, C, D, E = map(address, range(1, 6))
 LOW, USUAL = 10, 300
 
 
 def cluster(size: int, **changes) -> World:
-    """A cluster that is up, registered and at rest."""
-    world = World(policy(60.0, **{"ttl": USUAL, "low_ttl": LOW} | changes))
-    world.start(*map(address, range(1, size + 1)))
-    world.run(180)
-    assert len(world.members) == size
+    world = at_rest(size, policy(60.0, **{"ttl": USUAL, "low_ttl": LOW} | changes))
     assert world.record_set.ttl == USUAL
-    world.deeds.clear()
     return world
 
 

@@ -35,7 +35,7 @@ from dnslb.witnesses import Witnesses
 
 from agents import services
 from peers import accepting
-from world import HEALTHY, REFUSED, World, address, policy
+from world import HEALTHY, REFUSED, World, address, at_rest, policy
 
 A, B, C, D = map(address, range(1, 5))
 
@@ -136,14 +136,7 @@ def test_who_was_removed_objects_by_what_a_witness_said_since(witnessed_at, obje
 
 
 def cluster(size: int, **changes) -> World:
-    """A cluster that is up, registered and at rest."""
-    world = World(policy(60.0, **{"witnesses": True} | changes))
-    world.start(*map(address, range(1, size + 1)))
-    world.run(180)
-    assert len(world.members) == size
-    world.deeds.clear()
-    world.refusals.clear()
-    return world
+    return at_rest(size, policy(60.0, **{"witnesses": True} | changes))
 
 
 def whys(world: World, own) -> set[Why]:

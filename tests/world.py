@@ -238,3 +238,14 @@ class World:
             return ProbeResult(Verdict.LOCAL, "no descriptors")
         alive = target not in self.down and (own == target or self.reaches(own, target))
         return HEALTHY if alive else REFUSED
+
+
+def at_rest(size: int, rules: Policy, seed: int = 1) -> World:
+    """A cluster of so many that is up, registered and at rest."""
+    world = World(rules, seed)
+    world.start(*map(address, range(1, size + 1)))
+    world.run(3 * rules.interval)
+    assert len(world.members) == size
+    world.deeds.clear()
+    world.refusals.clear()
+    return world

@@ -69,9 +69,8 @@ def confirming_look(state: State, seen: Observation, policy: Policy, wanted: tup
 def _lacks_witness(state: State, seen: Observation, policy: Policy, wanted: tuple[Action, ...]) -> bool:
     """Whether others are to be judged, and no witness was asked lately whether one can."""
     judges = any(isinstance(action, Evict | Intend | Destroy) for action in wanted)
-    oldest = (
-        _oldest_evidence(seen, policy) - 2 * policy.probe_timeout
-    )  # they are asked before the probes, for that long
+    # They are asked before the probes, and silence takes the whole time limit.
+    oldest = _oldest_evidence(seen, policy) - 2 * policy.probe_timeout
     return policy.witnesses and judges and state.witnessed_at < oldest
 
 

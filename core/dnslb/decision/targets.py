@@ -78,8 +78,10 @@ def answering(state: State, policy: Policy) -> tuple[int, int]:
 
 def is_cut_off(state: State, policy: Policy) -> bool:
     """Where no witness answers, and not half of the other members, it is more likely the fault of oneself."""
+    if not state.unwitnessed:
+        return False
     healthy, others = answering(state, policy)
-    return state.unwitnessed and 2 * healthy < others
+    return 2 * healthy < others
 
 
 def suspects(state: State, policy: Policy) -> frozenset[Address]:
